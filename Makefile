@@ -28,7 +28,7 @@ lint: $(STAMP) ## Style, format, types, import contracts
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: test
 test: $(STAMP) ## All tests, after installing what they need
