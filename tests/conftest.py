@@ -1,6 +1,6 @@
 """What all tests share: async tests, golden files, and where recordings and a real API server are found.
 
-**Async tests** are plain `async def test_...`; no plugin and no marker is needed. Each runs in an event loop of its own,
+**Async tests** are plain `async def test_...`; no plugin and no marker is needed. Each runs in an event loop of its own
 and fails if it leaves a task behind or if an exception reached nobody. There are no async fixtures: a test says
 `async with` what it needs, so that what it starts also ends in its own loop. A Hypothesis test is not async: it calls
 `asyncio.run` where it must.
