@@ -1,4 +1,4 @@
-# Everything sets itself up: on a fresh Debian 12 with Python and make, `make demo` and `make test` are all there is to know.
+# On a fresh Debian 12 with Python, git and make, `make demo` and `make test` do all of their own set-up.
 
 PYTHON ?= python3
 ARGS ?=
@@ -8,20 +8,28 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 STAMP := $(VENV)/.installed
 
-.DEFAULT_GOAL := help
+# Files that are written by a program of ours and committed: each has a rule below.
+GENERATED := docs/metrics.md
+RULES := $(wildcard rules/*.yaml)
+
+# One lock for all supported Pythons and platforms. No header: it would name paths.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
 .PHONY: help
-help: ## This list
+help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-.PHONY: venv
-venv: $(STAMP) ## The virtual environment, exactly as locked
+.PHONY: demo
+demo: $(STAMP) ## A simulated upgrade and the exporter watching it; ARGS="--scenario ..."
+	$(RUN) exporter demo $(ARGS)
 
-$(STAMP): requirements/dev.txt
-	scripts/make-venv $(PYTHON) $(VENV) requirements/dev.txt
-	@touch $@
+.PHONY: test
+test: $(STAMP) ## All tests; ARGS="-k name" for some
+	scripts/install-test-programs
+	$(RUN) pytest $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Style, format, types, import contracts
@@ -30,21 +38,37 @@ lint: $(STAMP) ## Style, format, types, import contracts
 	$(RUN) mypy
 	$(BIN)/lint-imports --no-logo
 
-.PHONY: test
-test: $(STAMP) ## All tests, after installing what they need
-	scripts/install-test-programs
-	$(RUN) pytest $(ARGS)
+.PHONY: check
+check: lint test generate ## Everything to run before a push
+	git diff --exit-code -- $(GENERATED)
+	$(if $(RULES),$(if $(shell command -v promtool),promtool check rules $(RULES),@echo "promtool is not installed: rules not checked"))
+
+.PHONY: generate
+generate: $(GENERATED) ## Write the generated files anew
+
+docs/metrics.md: $(STAMP) FORCE
+	$(RUN) exporter metrics-docs > $@
+
+.PHONY: bench
+bench: $(STAMP) ## Time and memory, as a table
+	$(RUN) bench $(ARGS)
+
+.PHONY: venv
+venv: $(STAMP) ## The virtual environment, exactly as locked
+
+$(STAMP): requirements/dev.txt
+	scripts/make-venv $(PYTHON) $(VENV) $<
+	@touch $@
 
 .PHONY: lock
-lock: $(STAMP) ## Pin all dependencies again; ARGS=--upgrade for newer ones
-	$(BIN)/uv pip compile $(LOCK_FLAGS) $(ARGS) pyproject.toml --output-file requirements/run.txt
-	$(BIN)/uv pip compile $(LOCK_FLAGS) $(ARGS) pyproject.toml --group dev --constraints requirements/run.txt \
-		--output-file requirements/dev.txt
-
-# One lock for every supported Python and platform; no header, which would name the command line.
-LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock: $(STAMP) ## Pin the dependencies of pyproject.toml; ARGS=--upgrade for newer ones
+	$(LOCK) $(ARGS) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) $(ARGS) pyproject.toml --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 
 .PHONY: clean
-clean: ## Remove all that was made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove all that was made here
+	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: FORCE
+FORCE:
