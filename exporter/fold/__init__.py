@@ -1,0 +1,1 @@
+"""Replays changes into tracker and concerns: the whole program as one pure fold."""

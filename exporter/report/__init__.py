@@ -1,0 +1,1 @@
+"""From a report to its SLOs, verdict, findings and other forms. Pure."""

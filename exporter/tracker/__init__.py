@@ -1,0 +1,1 @@
+"""What several concerns need to know: what is in sync, components, guests, migrations, the session. Pure."""
