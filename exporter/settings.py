@@ -1,50 +1,58 @@
 """Every number and switch a person may set, in frozen groups. Nobody else reads the environment.
 
-Each field says unit, default and why. `exporter.cli` turns flags, environment and the configuration file into these.
+Each field says unit, default and why, in the line below it: `exporter.cli` shows that line as the help of the flag, and
+turns flags, environment and the configuration file into these.
 """
+
+from typing import Annotated, Literal
 
 import msgspec
 
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Number = Annotated[int, msgspec.Meta(ge=0)]
+
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """What the words of the product mean, in seconds (design §2, §3)."""
+    """What the words of the product mean, in seconds."""
 
-    judgement_delay: float = 30.0
+    judgement_delay: Seconds = 30.0
     """An interruption waits this long for what other resources have to say about it."""
-    duplicate_launchers_after: float = 60.0
+    duplicate_launchers_after: Seconds = 60.0
     """Two launchers of one guest are normal for 1-2 s after each migration."""
-    unobserved_after: float = 60.0
+    unobserved_after: Seconds = 60.0
     """A deciding resource may be out of sync this long before the time counts as unobserved."""
-    stalled_after: float = 300.0
+    stalled_after: Seconds = 300.0
     """No progress of the component whose turn it is."""
-    operator_only_after: float = 600.0
+    operator_only_after: Seconds = 600.0
     """A session begun by virt-operator alone is dropped if nothing else follows this long after its rollout."""
-    settling: float = 900.0
+    settling: Seconds = 900.0
     """Watch this long after the last guest was updated."""
-    workloads_limit: float = 86_400.0
+    workloads_limit: Seconds = 86_400.0
     """Guests get this long to be updated."""
-    clock_difference: float = 2.0
+    clock_difference: Seconds = 2.0
     """Beyond this difference between the API's clock and ours, times learnt are used for leader gaps."""
-    heartbeat_failed: float = 300.0
-    """KubeVirt fails guests without a launcher on a node whose heartbeat is older (reference §4.5)."""
+    heartbeat_failed: Seconds = 300.0
+    """KubeVirt fails guests without a launcher on a node whose heartbeat is older."""
 
 
 class Objectives(msgspec.Struct, frozen=True, kw_only=True):
-    """What a session may cost (design §6)."""
+    """What a session may cost before an objective is missed."""
 
-    api_disruption: float = 10.0
+    api_disruption: Seconds = 10.0
     """Seconds of disruption per probe."""
-    rollout_base: float = 900.0
+    rollout_base: Seconds = 900.0
     """Seconds; waves of handler replacements come on top."""
-    rollout_wave: float = 120.0
+    rollout_wave: Seconds = 120.0
     """Seconds a wave of handlers gets beyond its termination grace."""
-    rollout_stall: float = 900.0
+    rollout_stall: Seconds = 900.0
     """Seconds without progress that exhaust the rollout objective."""
-    leader_gap: float = 30.0
+    leader_gap: Seconds = 30.0
     """Seconds; 16-18 s is normal, since KubeVirt does not release its leases."""
-    failed_migrations_minimum: int = 3
-    failed_migrations_ratio: float = 0.05
-    """Failed update migrations allowed: the greater of the minimum and this share of the attempts."""
+    failed_migrations_minimum: Number = 3
+    """Failed update migrations allowed however few there are."""
+    failed_migrations_ratio: Ratio = 0.05
+    """Failed update migrations allowed as a share of the attempts, where that is more than the minimum."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +60,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     thresholds: Thresholds = msgspec.field(default_factory=Thresholds)
     objectives: Objectives = msgspec.field(default_factory=Objectives)
-    anomalies: int = 100
+    anomalies: Number = 100
     """Named anomalies kept; the rest is counted."""
-    reports: int = 20
+    reports: Number = 20
     """Past sessions kept."""
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """Where metrics, reports and the status page are served."""
+
+    listen: str = ":10388"
+    """Address and port, plain HTTP; without an address all of them, IPv4 and IPv6. Port 0 takes a free one."""
+
+
+class Logging(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written to standard error."""
+
+    format: Literal["text", "json"] = "text"
+    """One line an event: key=value for people, JSON for log stores."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe events that are written; info names every transition of a session."""
