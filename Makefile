@@ -56,9 +56,10 @@ bench: $(STAMP) ## Time and memory, as a table
 .PHONY: venv
 venv: $(STAMP) ## The virtual environment, exactly as locked
 
+# The stamp is a copy of the lock: a lock that is only newer installs nothing.
 $(STAMP): requirements/dev.txt
-	scripts/make-venv $(PYTHON) $(VENV) $<
-	@touch $@
+	@cmp -s $< $@ || scripts/make-venv $(PYTHON) $(VENV) $<
+	@cp $< $@
 
 .PHONY: lock
 lock: $(STAMP) ## Pin the dependencies of pyproject.toml; ARGS=--upgrade for newer ones
