@@ -20,6 +20,10 @@ class Store:
     def __len__(self) -> int:
         return len(self._objects)
 
+    def keys(self) -> frozenset[str]:
+        """All keys."""
+        return frozenset(self._objects)
+
     def upsert(self, obj: Object, *, at: float) -> ObjectChanged | None:
         """Take an ADDED or MODIFIED event; None where nothing we use is different."""
         old = self._objects.get(obj.key)
