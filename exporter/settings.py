@@ -11,6 +11,7 @@ import msgspec
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Number = Annotated[int, msgspec.Meta(ge=0)]
+Address = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s]*):[0-9]{1,5}$", title="ADDRESS:PORT")]
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """Where metrics, reports and the status page are served."""
 
-    listen: str = ":10388"
+    listen: Address = ":10388"
     """Address and port, plain HTTP; without an address all of them, IPv4 and IPv6. Port 0 takes a free one."""
 
 

@@ -53,6 +53,10 @@ class View(Protocol):
         """Migrations that this very change has shown to have finished."""
 
     @property
+    def pods_changed(self) -> list[Pod]:
+        """Components' pods that this very change is about, before and after."""
+
+    @property
     def launchers(self) -> Launchers:
         """virt-launcher pods."""
 
@@ -99,6 +103,7 @@ class Tracker:
         self.migrations = Migrations()
         self.launchers = Launchers()
         self.finished: list[Migration] = []
+        self.pods_changed: list[Pod] = []
         self.nodes: dict[str, Node] = {}
         self.lifecycle = Lifecycle(settings.thresholds, self.components, self.guests)
         self.resumed_from: float | None = None
@@ -131,6 +136,7 @@ class Tracker:
         """Take a change in; yields what became of sessions."""
         self.last = change.at
         self.finished.clear()
+        self.pods_changed.clear()
         self.sync.observe(change)
         ready = self.sync.ready
         moved = isinstance(change, TimePassed)
@@ -188,6 +194,7 @@ class Tracker:
         before, after = _as(Pod, old), _as(Pod, new)
         component = self.components.pod(before, after)
         if component is not None and ready:
+            self.pods_changed.extend(pod for pod in (before, after) if pod is not None)
             self.lifecycle.pod_changed(component, before, after, at)
 
     def _node(self, old: Node | None, new: Node | None) -> None:

@@ -1,0 +1,99 @@
+"""Puts a report together from what tracker and concerns say, and has it judged."""
+
+import math
+from typing import NamedTuple
+
+from exporter import report as reports
+from exporter.concerns import session as session_concern
+from exporter.concerns.base import Concern
+from exporter.concerns.compatibility import Compatibility
+from exporter.concerns.continuity import Continuity
+from exporter.concerns.leadership import Leadership
+from exporter.concerns.migrations import Migrations
+from exporter.concerns.retention import Retention
+from exporter.concerns.rollout import Rollout
+from exporter.concerns.session import Session
+from exporter.concerns.versions import Versions
+from exporter.model.report import Report
+from exporter.report.evidence import Evidence
+from exporter.tracker import sessions
+from exporter.tracker.tracker import Tracker
+
+
+class Parts(NamedTuple):
+    """The concerns, in the order in which they run."""
+
+    exporter_version: str
+    session: Session
+    versions: Versions
+    rollout: Rollout
+    continuity: Continuity
+    migrations: Migrations
+    compatibility: Compatibility
+    leadership: Leadership
+    retention: Retention
+
+    @property
+    def concerns(self) -> tuple[Concern, ...]:
+        """Without the rest."""
+        return tuple(self[1:])
+
+
+def report(parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float) -> Report:
+    """The document about a session as of now (its end, if that is earlier)."""
+    until = now if session.ended is None else min(now, session.ended)
+    stalled = tracker.lifecycle.stalled(now)
+    draft = Report(
+        from_version=session.from_version or None,
+        to_version=session.to_version or None,
+        kind=session.kind,
+        deployment_id=session.deployment_id or None,
+        cluster_uid=tracker.kubevirt.uid if tracker.kubevirt is not None else None,
+        exporter_version=parts.exporter_version,
+        phase=session.phase,
+        progress=round(session.progress, 4),
+        stalled=stalled,
+        started_at=session.started,
+        reported_complete_at=session.reported,
+        observed_complete_at=session.observed,
+        workloads_complete_at=session.workloads,
+        ended_at=session.ended,
+        observed_until=until,
+        verdict=None,
+        verdict_so_far=None,
+        findings=(),
+        components=parts.rollout.report(now, tracker),
+        continuity=parts.continuity.report(now, tracker),
+        migrations=parts.migrations.report(tracker),
+        leadership=parts.leadership.report(now, tracker),
+        api=parts.compatibility.report(now, tracker),
+        retention=parts.retention.report(now, tracker),
+        slos=(),
+    )
+    return reports.judged(draft, _evidence(parts, tracker, session, now=until), tracker.settings.objectives)
+
+
+def _evidence(parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float) -> Evidence:
+    """What the verdict needs beyond the document."""
+    handler = tracker.components.get("virt-handler")
+    workload = handler.workload if handler is not None else None
+    nodes = workload.desired if workload is not None else None
+    waves = 0
+    if nodes:
+        waves = 1 + math.ceil((nodes - 1) / math.ceil(nodes / 10))
+    failed, finished = parts.migrations.failed_updates
+    outdated = tracker.outdated()
+    return Evidence(
+        path_supported=session_concern.supported(session),
+        handler_waves=waves,
+        handler_grace=workload.grace if workload is not None and workload.grace is not None else 0.0,
+        longest_pause=tracker.lifecycle.longest_pause(now),
+        out_of_order=tuple(tracker.lifecycle.out_of_order(session)),
+        relapsed=session.relapsed,
+        failed_updates=failed,
+        finished_updates=finished,
+        stranded=dict(sorted(outdated.stranded.items())) if outdated is not None else {},
+        workloads_began=session.workloads_began,
+        blind=tracker.sync.blind(),
+        operator_version=tracker.kubevirt.operator_version if tracker.kubevirt is not None else "",
+    )

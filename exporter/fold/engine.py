@@ -1,0 +1,165 @@
+"""Feeds each change to the tracker, then to the concerns, in a declared order; fires deadlines in between."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from exporter import report as reports
+from exporter.concerns.base import Concern
+from exporter.concerns.compatibility import Compatibility
+from exporter.concerns.continuity import Continuity
+from exporter.concerns.leadership import Leadership
+from exporter.concerns.migrations import Migrations
+from exporter.concerns.retention import Retention
+from exporter.concerns.rollout import Rollout
+from exporter.concerns.session import Session
+from exporter.concerns.versions import Versions
+from exporter.fold import build
+from exporter.model.changes import Change, TimePassed
+from exporter.model.families import Family, Sample
+from exporter.model.report import Phase, Report
+from exporter.settings import Settings
+from exporter.tracker.sessions import Began, Closed
+from exporter.tracker.tracker import Tracker
+
+SNAPSHOT_VERSION = 1
+
+
+class Source:
+    """One concern, for whoever publishes: its families and what they are now."""
+
+    def __init__(self, concern: Concern, tracker: Tracker) -> None:
+        self.name: str = concern.name
+        self.families: tuple[Family, ...] = concern.families
+        self._concern = concern
+        self._tracker = tracker
+
+    def samples(self, now: float) -> Iterator[Sample]:
+        """May raise whatever a faulty concern raises; the publisher keeps that apart."""
+        yield from self._concern.samples(now, self._tracker)
+
+
+class SloSource:
+    """The SLOs and the verdict, which read everybody: from the report."""
+
+    name = "slo"
+    families: tuple[Family, ...] = reports.FAMILIES
+
+    def __init__(self, fold: "Fold") -> None:
+        self._fold = fold
+
+    def samples(self, now: float) -> Iterator[Sample]:
+        """Of the session under way or the last one."""
+        report = self._fold.current(now)
+        if report is not None:
+            yield from reports.samples(report)
+
+
+class Fold:
+    """All state there is. Equal changes give equal samples and reports, whoever feeds them."""
+
+    def __init__(self, settings: Settings, *, exporter_version: str, probes: tuple[str, ...] = ()) -> None:
+        self._settings = settings
+        self._tracker = Tracker(settings)
+        self._parts = build.Parts(
+            exporter_version=exporter_version,
+            session=Session(),
+            versions=Versions(),
+            rollout=Rollout(),
+            continuity=Continuity(settings),
+            migrations=Migrations(),
+            compatibility=Compatibility(settings, probes=probes),
+            leadership=Leadership(),
+            retention=Retention(settings),
+        )
+        self._concerns: tuple[Concern, ...] = self._parts.concerns
+        self._past: list[Report] = []
+        self._last = float("-inf")
+
+    @property
+    def last(self) -> float:
+        """Time of the last change."""
+        return self._last
+
+    @property
+    def active(self) -> bool:
+        """A session is under way."""
+        return self._tracker.active
+
+    def feed(self, change: Change) -> None:
+        """Take a change in, after the deadlines that are due before it. A time before the last one counts as that."""
+        at = max(change.at, self._last)
+        self._fire(at)
+        self._apply(change if change.at == at else msgspec.structs.replace(change, at=at))
+
+    def _fire(self, until: float) -> None:
+        fired = self._last
+        while (due := self.deadline()) is not None and due <= until:
+            fired = max(due, fired)
+            self._apply(TimePassed(at=fired))
+
+    def _apply(self, change: Change) -> None:
+        self._last = change.at
+        for transition in self._tracker.observe(change):
+            match transition:
+                case Closed(session=session):
+                    if session.phase is not Phase.DROPPED:
+                        self._past.append(build.report(self._parts, self._tracker, session, now=change.at))
+                        del self._past[: -self._settings.reports]
+                    continue
+                case Began(session=session):
+                    self._tracker.session_began(session)
+                case _:
+                    pass
+            for concern in self._concerns:
+                concern.session(transition, self._tracker)
+        for concern in self._concerns:
+            concern.observe(change, self._tracker)
+
+    def deadline(self) -> float | None:
+        """When the fold next wants a `TimePassed`; whoever has no clock need not care, `feed` fires what is due."""
+        times = [d for d in (self._tracker.deadline(), *(c.deadline() for c in self._concerns)) if d is not None]
+        return min(times, default=None)
+
+    def sources(self) -> tuple[Source | SloSource, ...]:
+        """What there is to publish."""
+        return (*(Source(concern, self._tracker) for concern in self._concerns), SloSource(self))
+
+    def current(self, now: float) -> Report | None:
+        """The report of the session under way, or of the last one."""
+        session = self._tracker.session
+        if session is None:
+            return self._past[-1] if self._past else None
+        return build.report(self._parts, self._tracker, session, now=now)
+
+    def reports(self, now: float) -> list[Report]:
+        """All sessions, oldest first. One that only virt-operator took part in is none."""
+        session = self._tracker.session
+        current = [build.report(self._parts, self._tracker, session, now=now)] if session is not None else []
+        return [*self._past, *(report for report in current if report.phase is not Phase.DROPPED)]
+
+    def snapshot(self) -> dict[str, Any]:
+        """What a restart needs, as JSON values; bounded however large the cluster is."""
+        return {
+            "version": SNAPSHOT_VERSION,
+            "last": self._last,
+            "tracker": self._tracker.snapshot(),
+            "concerns": {concern.name: concern.snapshot() for concern in self._concerns},
+        }
+
+    def restore(self, state: dict[str, Any], *, past: tuple[Report, ...] = ()) -> None:
+        """Continue a predecessor's work; before any change.
+
+        Raises:
+            ValueError, KeyError, TypeError, msgspec.ValidationError: the snapshot is not ours or is damaged; this fold
+                must then be thrown away.
+        """
+        if state["version"] != SNAPSHOT_VERSION:
+            message = f"snapshot version {state['version']!r}, we read {SNAPSHOT_VERSION}"
+            raise ValueError(message)
+        self._tracker.restore(state["tracker"], last=float(state["last"]))
+        for concern in self._concerns:
+            concern.restore(state["concerns"][concern.name])
+        self._past = list(past)
+        self._last = float(state["last"])

@@ -1,0 +1,115 @@
+"""The verdict, and the findings a person should read."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from exporter.model.report import Finding, Phase, Report, SessionKind, Severity, SloState, Verdict
+from exporter.report import slos
+from exporter.report.evidence import Evidence
+from exporter.settings import Objectives
+
+
+def judged(report: Report, evidence: Evidence, objectives: Objectives) -> Report:
+    """The report with SLOs, findings and verdict.
+
+    Failed as soon as one deciding SLO is exhausted, which nothing later revokes; at the end inconclusive if one of
+    them lacks observation, else passed. `verdict_so_far` is what it would be if the session ended now.
+    """
+    evaluated = tuple(slos.evaluate(report, evidence, objectives))
+    deciding = [slo for slo in evaluated if slo.slo in slos.DECIDING]
+    if any(slo.state is SloState.EXHAUSTED for slo in deciding):
+        so_far = Verdict.FAILED
+    elif any(slo.state is SloState.UNKNOWN for slo in deciding):
+        so_far = Verdict.INCONCLUSIVE
+    else:
+        so_far = Verdict.PASSED
+    final = so_far is Verdict.FAILED or report.phase.over
+    with_slos = msgspec.structs.replace(report, slos=evaluated)
+    return msgspec.structs.replace(
+        with_slos,
+        verdict=so_far if final else None,
+        verdict_so_far=so_far,
+        findings=tuple(_findings(with_slos, evidence)),
+    )
+
+
+def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
+    """In the order in which somebody should read them."""
+    yield from _critical(report)
+    yield from _warnings(report, evidence)
+    yield from _storage(report)
+    if report.phase is Phase.SUPERSEDED:
+        when = "before" if report.observed_complete_at is None else "after"
+        yield _finding("superseded", Severity.INFO, f"another target was set {when} this rollout was complete")
+
+
+def _critical(report: Report) -> Iterator[Finding]:
+    continuity = report.continuity
+    if continuity.duplicate_launchers:
+        yield _finding(
+            "duplicate_launchers",
+            Severity.CRITICAL,
+            f"{continuity.duplicate_launchers} guests had two launchers running: check them for a split brain",
+        )
+    if continuity.interrupted.total:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in continuity.interrupted.by_reason.items())
+        yield _finding(
+            "interrupted", Severity.CRITICAL, f"{continuity.interrupted.total} guests interrupted ({reasons})"
+        )
+    for name in report.stalled:
+        yield _finding("stalled", Severity.CRITICAL, f"{name} makes no progress")
+    for resource, entry in report.retention.objects.items():
+        if entry.lost:
+            yield _finding("lost", Severity.CRITICAL, f"{entry.lost} {resource} lost")
+    for slo in report.slos:
+        if slo.state is SloState.EXHAUSTED and slo.slo in (slos.LEADER, slos.ROLLOUT, slos.API):
+            yield _finding(slo.slo, Severity.CRITICAL, f"objective exhausted: {slo.objective}")
+
+
+def _warnings(report: Report, evidence: Evidence) -> Iterator[Finding]:
+    if evidence.path_supported is False:
+        step = f"{report.from_version} to {report.to_version}"
+        what = "a rollback" if report.kind is SessionKind.ROLLBACK else "a jump"
+        yield _finding("path", Severity.WARNING, f"{step} is {what} that KubeVirt does not support")
+    if report.to_version and evidence.operator_version not in ("", report.to_version) and report.reported_complete_at:
+        yield _finding(
+            "operator_version",
+            Severity.WARNING,
+            f"virt-operator {evidence.operator_version} manages {report.to_version}",
+        )
+    for late, early in evidence.out_of_order:
+        yield _finding("order", Severity.WARNING, f"{late} was rolled out before {early}")
+    if evidence.relapsed:
+        yield _finding("relapse", Severity.WARNING, "a component went back to an old version after it was complete")
+    if evidence.failed_updates:
+        yield _finding(
+            "failed_migrations",
+            Severity.WARNING,
+            f"{evidence.failed_updates} of {evidence.finished_updates} update migrations failed",
+        )
+    stranded = report.migrations.stranded
+    if stranded and report.observed_complete_at is not None:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in evidence.stranded.items())
+        yield _finding("stranded", Severity.WARNING, f"{stranded} guests keep their old launcher ({reasons})")
+    if report.continuity.unattributed:
+        yield _finding(
+            "unattributed",
+            Severity.WARNING,
+            f"{report.continuity.unattributed} guests lost their instance while nobody was looking",
+        )
+    if report.continuity.unobserved_seconds:
+        yield _finding("unobserved", Severity.WARNING, f"{report.continuity.unobserved_seconds:g} s were not observed")
+    for resource in evidence.blind:
+        yield _finding("not_permitted", Severity.WARNING, f"we may not read {resource}")
+    for lost in report.api.versions_lost:
+        yield _finding("version_lost", Severity.WARNING, f"{lost} is no longer served")
+
+
+def _storage(report: Report) -> Iterator[Finding]:
+    for blocked in report.api.storage_blocked:
+        yield _finding("storage_version", Severity.WARNING, blocked)
+
+
+def _finding(check: str, severity: Severity, summary: str) -> Finding:
+    return Finding(check=check, severity=severity, summary=summary)
