@@ -195,3 +195,32 @@ def webhooks(name: str = "virt-api-validator", **fields: object) -> objects.Webh
 def job(name: str = "install", **fields: object) -> objects.Job:
     """An install-strategy job under way."""
     return _with(objects.Job(key=f"{NAMESPACE}/{name}", uid=name, install_strategy=True, version=NEW, active=1), fields)
+
+
+def crd(name: str, *versions: str, stored: tuple[str, ...] = (), **fields: object) -> objects.Crd:
+    """A CRD `plural.group` that serves these versions and stores in the last one."""
+    plural, _, group = name.partition(".")
+    return _with(
+        objects.Crd(
+            key=name,
+            uid=f"crd-{name}",
+            group=group,
+            plural=plural,
+            versions=tuple(objects.CrdVersion(v, served=True, storage=v == versions[-1]) for v in versions),
+            stored=stored or versions[-1:],
+        ),
+        fields,
+    )
+
+
+def api_service(version: str, group: str = "subresources.kubevirt.io", **fields: object) -> objects.ApiService:
+    """An aggregated API that is available."""
+    name = f"{version}.{group}"
+    return _with(
+        objects.ApiService(key=name, uid=name, group=group, version=version, aggregated=True, available=True), fields
+    )
+
+
+def metadata(name: str, **fields: object) -> objects.Metadata:
+    """An object of which only the metadata is read."""
+    return _with(objects.Metadata(key=f"guests/{name}", uid=f"uid-{name}", generation=1), fields)

@@ -8,6 +8,7 @@ from exporter.model import resources
 from exporter.model.changes import Change, Sync, SyncChanged, TimePassed
 from exporter.model.families import Family
 from exporter.model.objects import (
+    ApiService,
     Crd,
     Job,
     KubeVirt,
@@ -36,6 +37,7 @@ _RESOURCE: Mapping[type[Object], str] = {
     Lease: resources.LEASES,
     Job: resources.JOBS,
     Crd: resources.CRDS,
+    ApiService: resources.API_SERVICES,
     Node: resources.NODES,
     WebhookConfiguration: resources.VALIDATING_WEBHOOKS,
 }
