@@ -45,8 +45,14 @@ class Content(Protocol):
         """How the exporter itself is doing."""
 
 
-Render = Callable[[Sequence[Report], Status], str]
-"""Makes the page for people, as HTML."""
+class Page(Protocol):
+    """Makes the page for people; `exporter.web.page` does."""
+
+    def render(self, reports: Sequence[Report], status: Status) -> str:
+        """The page as HTML."""
+
+    def policy(self) -> str:
+        """The Content-Security-Policy that goes with it."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,16 +73,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    content: Content, *, render: Render, address: str, limits: Limits | None = None
-) -> AsyncIterator[int]:
+async def serving(content: Content, *, page: Page, address: str, limits: Limits | None = None) -> AsyncIterator[int]:
     """Listen on `HOST:PORT`, `[V6]:PORT`, or `:PORT` for all addresses, and yield the port.
 
     Raises UsageError: the address cannot be listened on.
     """
     limits = limits or Limits()
     runner = web.AppRunner(
-        _Handlers(content, render=render, write_seconds=limits.write_seconds).application(),
+        _Handlers(content, page=page, write_seconds=limits.write_seconds).application(),
         access_log=None,
         logger=_silent(),
         handler_cancellation=True,
@@ -119,9 +123,9 @@ def _acceptor(runner: web.AppRunner, most: int) -> Callable[[], asyncio.Protocol
 
 
 class _Handlers:
-    def __init__(self, content: Content, *, render: Render, write_seconds: float) -> None:
+    def __init__(self, content: Content, *, page: Page, write_seconds: float) -> None:
         self._content = content
-        self._render = render
+        self._page = page
         self._write_seconds = write_seconds
 
     def application(self) -> web.Application:
@@ -130,7 +134,7 @@ class _Handlers:
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/api/v1/upgrades", self._upgrades)
-        application.router.add_get("/", self._page)
+        application.router.add_get("/", self._home)
         return application
 
     @web.middleware
@@ -179,9 +183,10 @@ class _Handlers:
     async def _upgrades(self, _: web.Request) -> web.Response:
         return web.Response(body=encode.as_json(self._content.reports()), content_type="application/json")
 
-    async def _page(self, _: web.Request) -> web.Response:
-        page = self._render(self._content.reports(), self._content.status())
-        return web.Response(text=page, content_type="text/html")
+    async def _home(self, _: web.Request) -> web.Response:
+        text = self._page.render(self._content.reports(), self._content.status())
+        headers = {"Content-Security-Policy": self._page.policy()}
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 def _listen(address: str, *, answer_within: float) -> socket.socket:

@@ -56,13 +56,17 @@ class Content:
         return self.state
 
 
-def render(reports: Sequence[Report], status: Status) -> str:
-    return f"<p>{len(reports)} é {status.version}"
+class Page:
+    def render(self, reports: Sequence[Report], status: Status) -> str:
+        return f"<p>{len(reports)} é {status.version}"
+
+    def policy(self) -> str:
+        return "default-src 'none'"
 
 
 @contextlib.asynccontextmanager
 async def served(content: Content, limits: server.Limits | None = None) -> AsyncIterator[int]:
-    async with server.serving(content, render=render, address="127.0.0.1:0", limits=limits) as port:
+    async with server.serving(content, page=Page(), address="127.0.0.1:0", limits=limits) as port:
         yield port
 
 
@@ -127,6 +131,7 @@ async def test_reports_are_a_json_list() -> None:
 async def test_the_page_is_made_by_its_renderer() -> None:
     async with client(Content()) as http, http.get("/") as answer:
         assert answer.content_type == "text/html"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
         assert await answer.text() == "<p>1 é 1.2.3"
 
 
@@ -171,7 +176,7 @@ async def text(http: aiohttp.ClientSession, path: str, **headers: str) -> tuple[
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", ":0"])
 async def test_it_listens_where_it_is_told(address: str) -> None:
-    async with server.serving(Content(), render=render, address=address) as port:
+    async with server.serving(Content(), page=Page(), address=address) as port:
         assert b"200 OK" in await raw(port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
 
@@ -184,14 +189,14 @@ async def test_it_listens_where_it_is_told(address: str) -> None:
 )
 async def test_an_address_that_is_not_ours_is_a_usage_error(address: str, reason: str) -> None:
     with pytest.raises(errors.UsageError, match=reason):
-        async with server.serving(Content(), render=render, address=address):
+        async with server.serving(Content(), page=Page(), address=address):
             pass
 
 
 async def test_a_port_in_use_is_a_usage_error() -> None:
     async with served(Content()) as port:
         with pytest.raises(errors.UsageError, match="in use"):
-            async with server.serving(Content(), render=render, address=f"127.0.0.1:{port}"):
+            async with server.serving(Content(), page=Page(), address=f"127.0.0.1:{port}"):
                 pass
 
 
