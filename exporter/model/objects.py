@@ -200,8 +200,12 @@ class Lease(Object, frozen=True, gc=False, kw_only=True):
     """A leader election lease."""
 
     holder: str = ""
+    acquired: float | None = None
+    """When the holder took it."""
     renewed: float | None = None
     duration: float = 15.0
+    transitions: int = 0
+    """How often it went to another holder, ever."""
 
 
 class CrdVersion(msgspec.Struct, frozen=True, gc=False):

@@ -83,8 +83,10 @@ class LeaseSpec(Wire):
     """A lease's spec."""
 
     holder_identity: str | None = None
+    acquire_time: Time | None = None
     renew_time: Time | None = None
     lease_duration_seconds: float | None = None
+    lease_transitions: int | None = None
 
 
 class Lease(Wire):
@@ -107,8 +109,10 @@ def lease(wire: Lease) -> objects.Lease:
         created=seconds(metadata.creation_timestamp),
         deleted=seconds(metadata.deletion_timestamp),
         holder=intern(spec.holder_identity),
+        acquired=seconds(spec.acquire_time),
         renewed=seconds(spec.renew_time),
         duration=DEFAULT_DURATION if spec.lease_duration_seconds is None else spec.lease_duration_seconds,
+        transitions=spec.lease_transitions or 0,
     )
 
 

@@ -404,6 +404,8 @@ def test_lease(sample: Callable[[str], Any]) -> None:
     lease = decode("lease", sample("lease-virt-controller"))
     assert (lease.holder, lease.duration) == ("virt-controller-7d9c6b8f54-4lq2m", 15)
     assert lease.renewed == pytest.approx(T0 + 86_400 + 550.881204, abs=1e-6)
+    assert lease.acquired == pytest.approx(T0 + 86_400 + 271.204117, abs=1e-6)
+    assert lease.transitions == 4
     assert decode("lease", {"metadata": META}).duration == 15
 
 
