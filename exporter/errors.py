@@ -24,7 +24,11 @@ class UnreadableError(ExporterError):
 
 
 class ApiError(ExporterError):
-    """A request to the Kubernetes API failed."""
+    """A request to the Kubernetes API failed; `reason` says how, in one of a few words that fit a metric's label."""
+
+    def __init__(self, message: str, *, reason: str = "other") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Gone(ApiError):
@@ -42,6 +46,6 @@ class Absent(ApiError):
 class Retry(ApiError):
     """Try again; `after` is what the server asked for, in seconds, or None."""
 
-    def __init__(self, message: str, *, after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, reason: str = "other", after: float | None = None) -> None:
+        super().__init__(message, reason=reason)
         self.after = after

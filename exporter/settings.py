@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Deadline = Annotated[float, msgspec.Meta(ge=0.1)]
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Number = Annotated[int, msgspec.Meta(ge=0)]
 Address = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s]*):[0-9]{1,5}$", title="ADDRESS:PORT")]
@@ -48,6 +49,8 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds a wave of handlers gets beyond its termination grace."""
     rollout_stall: Seconds = 900.0
     """Seconds without progress that exhaust the rollout objective."""
+    unobserved_allowed: float = 300.0
+    """Seconds of a session that may go unobserved before continuity can no longer be called passed."""
     leader_gap: Seconds = 30.0
     """Seconds; 16-18 s is normal, since KubeVirt does not release its leases."""
     failed_migrations_minimum: Number = 3
@@ -65,6 +68,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Named anomalies kept; the rest is counted."""
     reports: Number = 20
     """Past sessions kept."""
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cluster, and as whom."""
+
+    kubeconfig: str = ""
+    """File with credentials; left empty: those of the pod we run in, else $KUBECONFIG, else ~/.kube/config."""
+    context: str = ""
+    """Context of the kubeconfig; left empty: its current one."""
+    namespace: str = ""
+    """Where KubeVirt is installed; left empty: the namespace of the KubeVirt resource."""
+
+
+class Watching(msgspec.Struct, frozen=True, kw_only=True):
+    """How lists and watches behave; the defaults suit clusters of any size."""
+
+    request_deadline: Deadline = 30.0
+    """Seconds one request may take, a page of a list included. API servers give up after 60."""
+    watch_silence: Deadline = 150.0
+    """Seconds without a byte after which a watch counts as dead; bookmarks come about once a minute."""
+    watch_lifetime: Deadline = 300.0
+    """Seconds after which we ask the server to end a watch: up to twice as long, so that not all end at once."""
+    watch_trial: Deadline = 1.0
+    """Seconds a resumed watch must hold, if no event comes, before its resource counts as in sync again."""
+    backoff_base: Deadline = 0.5
+    """Seconds the first retry waits at most; each further one up to twice as long."""
+    backoff_cap: Deadline = 30.0
+    """Seconds a retry waits at most, unless the server asks for more."""
+    refused_retry: Deadline = 60.0
+    """Seconds at most between attempts to read what is forbidden or absent; sooner at first."""
+    longest_line: Number = 16 * 1024 * 1024
+    """Bytes of a watch event, at most; a longer one is refused and the resource listed again. etcd takes 1.5 MB."""
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):

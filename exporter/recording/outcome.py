@@ -5,9 +5,7 @@ A recording holds what its writer saw: an HTTP status, or 0 and a text of the wr
 
 from typing import Final
 
-REASONS: Final = frozenset(
-    {"dns", "connect", "tls", "timeout", "reset", "http_4xx", "http_429", "http_5xx", "webhook", "schema", "other"}
-)
+from exporter.model import probing
 
 _CLUES: Final = (
     ("timeout", ("timeout", "timed out", "deadline")),
@@ -20,14 +18,11 @@ _CLUES: Final = (
 
 
 def reason(status: int, error: str) -> str:
-    """Empty for an answer of 2xx; else a member of REASONS. A text that is one of them is taken at its word."""
-    if error in REASONS:
+    """Empty for success, else one of `probing.REASONS`. A text that is one of them is taken at its word."""
+    if error in probing.REASONS:
         return error
-    if 200 <= status < 300 and not error:
-        return ""
-    if status == 429:
-        return "http_429"
-    if 400 <= status < 600:
-        return "http_4xx" if status < 500 else "http_5xx"
+    by_status = probing.reason_of_status(status)
+    if by_status != "other" and not (by_status == "" and error):
+        return by_status
     text = error.lower()
     return next((name for name, clues in _CLUES if any(clue in text for clue in clues)), "other")

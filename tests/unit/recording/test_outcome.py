@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.model import probing
 from exporter.recording import outcome
 
 
@@ -33,4 +34,4 @@ from exporter.recording import outcome
 )
 def test_reason(status: int, error: str, reason: str) -> None:
     assert outcome.reason(status, error) == reason
-    assert reason == "" or reason in outcome.REASONS
+    assert reason == "" or reason in probing.REASONS
