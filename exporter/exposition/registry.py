@@ -62,9 +62,10 @@ class Registry:
 
     def render(self, *, now: float, encoding: negotiation.Encoding = negotiation.CLASSIC) -> bytes:
         """The page as of `now`, in Unix seconds."""
-        return encoding.encode(self._collect(now))
+        return encoding.encode(self.collect(now))
 
-    def _collect(self, now: float) -> list[Metric]:
+    def collect(self, now: float) -> list[Metric]:
+        """The families of the page as of `now`, in the client library's terms."""
         metrics: list[Metric] = []
         success: list[Sample] = []
         for source in self.sources:
