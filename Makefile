@@ -9,7 +9,7 @@ RUN := $(BIN)/python -m
 STAMP := $(VENV)/.installed
 
 # Files that are written by a program of ours and committed: each has a rule below.
-GENERATED := docs/metrics.md
+GENERATED := docs/metrics.md docs/cli.md
 RULES := $(wildcard rules/*.yaml)
 
 # One lock for all supported Pythons and platforms. No header: it would name paths.
@@ -48,6 +48,9 @@ generate: $(GENERATED) ## Write the generated files anew
 
 docs/metrics.md: $(STAMP) FORCE
 	$(RUN) exporter metrics-docs > $@
+
+docs/cli.md: $(STAMP) FORCE
+	$(RUN) exporter cli-docs > $@
 
 .PHONY: bench
 bench: $(STAMP) ## Time and memory, as a table

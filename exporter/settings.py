@@ -8,11 +8,21 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Deadline = Annotated[float, msgspec.Meta(ge=0.1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, title="SECONDS")]
+Deadline = Annotated[float, msgspec.Meta(ge=0.1, title="SECONDS")]
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Number = Annotated[int, msgspec.Meta(ge=0)]
 Address = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s]*):[0-9]{1,5}$", title="ADDRESS:PORT")]
+
+
+def _cron(*numbers: str) -> str:
+    """Fields of numbers, `*`, ranges, steps and lists, or nothing."""
+    parts = [rf"(\*|{number}(-{number})?)(/[1-9][0-9]?)?" for number in numbers]
+    return f"^({' +'.join(f'{part}(,{part})*' for part in parts)})?$"
+
+
+CRON = _cron("[0-5]?[0-9]", "(2[0-3]|[01]?[0-9])", "(3[01]|[12][0-9]|0?[1-9])", "(1[0-2]|0?[1-9])", "[0-7]")
+Schedule = Annotated[str, msgspec.Meta(pattern=CRON, title="CRON")]
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,17 +31,17 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     judgement_delay: Seconds = 30.0
     """An interruption waits this long for what other resources have to say about it."""
     duplicate_launchers_after: Seconds = 60.0
-    """Two launchers of one guest are normal for 1-2 s after each migration."""
+    """Two launchers of one guest count as duplicates after this long; 1-2 s are normal after each migration."""
     unobserved_after: Seconds = 60.0
     """A deciding resource may be out of sync this long before the time counts as unobserved."""
     stalled_after: Seconds = 300.0
-    """No progress of the component whose turn it is."""
+    """The component whose turn it is counts as stalled after this long without progress."""
     operator_only_after: Seconds = 600.0
     """A session begun by virt-operator alone is dropped if nothing else follows this long after its rollout."""
     settling: Seconds = 900.0
     """Watch this long after the last guest was updated."""
     workloads_limit: Seconds = 86_400.0
-    """Guests get this long to be updated."""
+    """Guests get this long to be updated; what is left then is not waited for."""
     clock_difference: Seconds = 2.0
     """Beyond this difference between the API's clock and ours, times learnt are used for leader gaps."""
     heartbeat_failed: Seconds = 300.0
@@ -42,17 +52,17 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True):
     """What a session may cost before an objective is missed."""
 
     api_disruption: Seconds = 10.0
-    """Seconds of disruption per probe."""
+    """Disruption that each probe may see in a session."""
     rollout_base: Seconds = 900.0
-    """Seconds; waves of handler replacements come on top."""
+    """Time for a rollout; waves of handler replacements come on top."""
     rollout_wave: Seconds = 120.0
-    """Seconds a wave of handlers gets beyond its termination grace."""
+    """Time for each wave of handlers, beyond their termination grace."""
     rollout_stall: Seconds = 900.0
-    """Seconds without progress that exhaust the rollout objective."""
-    unobserved_allowed: float = 300.0
-    """Seconds of a session that may go unobserved before continuity can no longer be called passed."""
+    """A stall of this length exhausts the rollout objective."""
+    unobserved_allowed: Seconds = 300.0
+    """Time of a session that may go unobserved before continuity can no longer be called passed."""
     leader_gap: Seconds = 30.0
-    """Seconds; 16-18 s is normal, since KubeVirt does not release its leases."""
+    """A component may be without a leader this long; 16-18 s is normal, since KubeVirt does not release its leases."""
     failed_migrations_minimum: Number = 3
     """Failed update migrations allowed however few there are."""
     failed_migrations_ratio: Ratio = 0.05
@@ -68,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Named anomalies kept; the rest is counted."""
     reports: Number = 20
     """Past sessions kept."""
+    maintenance_window: Schedule = ""
+    """When upgrades may start, as the cron expression of each window's start, in UTC; left empty: any time."""
+    maintenance_window_length: Seconds = 14_400.0
+    """Seconds from each of these starts in which an upgrade may start."""
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):

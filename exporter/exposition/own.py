@@ -5,11 +5,10 @@ A source like any other. It reads the state that the composition root hands it, 
 
 import bisect
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-import msgspec
-
+from exporter.kube.status import WatchStatus
 from exporter.model.changes import Sync
 from exporter.model.families import Distribution, Family, Kind, Sample
 
@@ -100,21 +99,6 @@ FAMILIES: Final = (
 )  # fmt: skip
 
 
-class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How well one resource is watched. Counters since the start of the process; times in Unix seconds."""
-
-    resource: str
-    sync: Sync
-    objects: int
-    events: int
-    received_bytes: int
-    relists: int
-    restarts: int
-    malformed: int
-    errors: Mapping[str, int]
-    last_event_at: float | None
-
-
 class Durations:
     """Counts durations, in seconds, for a histogram."""
 
@@ -140,7 +124,7 @@ class OwnSource:
     name = "exporter"
     families = FAMILIES
 
-    def __init__(self, *, version: str, resources: Callable[[], Iterable[ResourceStatus]]) -> None:
+    def __init__(self, *, version: str, resources: Callable[[], Iterable[WatchStatus]]) -> None:
         self._version = version
         self._resources = resources
         self.pages = Durations(PAGE)
@@ -157,7 +141,7 @@ class OwnSource:
             yield DEADLINE_LAG(self.deadline_lag)
 
 
-def _of_resource(status: ResourceStatus) -> Iterator[Sample]:
+def _of_resource(status: WatchStatus) -> Iterator[Sample]:
     resource = status.resource
     listed = status.sync in (Sync.SYNCED, Sync.INTERRUPTED)
     yield SYNCED(status.sync is Sync.SYNCED, resource=resource)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from exporter.exposition.own import ResourceStatus
+from exporter.kube.status import WatchStatus
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,4 +14,4 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     """Each resource was listed once, or is known to be forbidden or absent; stays true when the API goes away later."""
     stopping: bool
-    resources: tuple[ResourceStatus, ...]
+    resources: tuple[WatchStatus, ...]

@@ -5,18 +5,19 @@ import pathlib
 import time
 
 from exporter.exposition import own, process
+from exporter.kube.status import WatchStatus
 from exporter.model.changes import Sync
 
 
-def status(sync: Sync, *, last_event_at: float | None = None) -> own.ResourceStatus:
-    return own.ResourceStatus(
+def status(sync: Sync, *, last_event_at: float | None = None) -> WatchStatus:
+    return WatchStatus(
         resource="pods",
         sync=sync,
         objects=7,
         events=5,
         received_bytes=900,
         relists=1,
-        restarts=2,
+        watches=3,
         malformed=0,
         errors={"timeout": 3, "http_429": 1},
         last_event_at=last_event_at,
@@ -30,7 +31,7 @@ def values(source: own.OwnSource | process.ProcessSource) -> dict[str, float]:
     }
 
 
-def source_of(*statuses: own.ResourceStatus) -> own.OwnSource:
+def source_of(*statuses: WatchStatus) -> own.OwnSource:
     return own.OwnSource(version="1.2.3", resources=lambda: statuses)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from exporter import errors
 from exporter.exposition import negotiation
-from exporter.exposition.own import ResourceStatus
+from exporter.kube.status import WatchStatus
 from exporter.model.changes import Sync
 from exporter.model.report import Report
 from exporter.web import server
@@ -20,21 +20,6 @@ from exporter.web.status import Status
 from tests.unit.report.examples import REPORT
 
 PAGE = b"kubevirt_upgrade_guests 1\n"
-
-
-def resource(name: str, sync: Sync) -> ResourceStatus:
-    return ResourceStatus(
-        resource=name,
-        sync=sync,
-        objects=0,
-        events=0,
-        received_bytes=0,
-        relists=0,
-        restarts=0,
-        malformed=0,
-        errors={},
-        last_event_at=None,
-    )
 
 
 class Content:
@@ -109,7 +94,11 @@ async def test_health_is_about_us() -> None:
     content.state = msgspec.structs.replace(
         content.state,
         ready=False,
-        resources=(resource("pods", Sync.UNKNOWN), resource("nodes", Sync.FORBIDDEN), resource("vms", Sync.UNKNOWN)),
+        resources=(
+            WatchStatus(resource="pods", sync=Sync.UNKNOWN),
+            WatchStatus(resource="nodes", sync=Sync.FORBIDDEN),
+            WatchStatus(resource="vms", sync=Sync.UNKNOWN),
+        ),
     )
     async with client(content) as http:
         assert await text(http, "/livez") == (200, "ok\n")

@@ -1,0 +1,207 @@
+"""The composition root of the daemon: builds everything, owns the one task group, and ends in order.
+
+    watcher ─► fold ◄─ clock          all in one event loop; nothing else changes the fold
+                └─► web server        reads only
+
+A root task that ends unasked ends the process: half a watcher would tell half the truth. On SIGTERM and SIGINT it is
+first unready, then stops watching, then stops serving. Not here: what happens in any of the parts.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+import exporter
+from exporter import errors, fold, settings
+from exporter.exposition import negotiation, own, process, registry
+from exporter.kube import access
+from exporter.kube.api import Api
+from exporter.kube.clock import Clock
+from exporter.kube.namespace import InstallNamespace
+from exporter.kube.reflector import Surroundings
+from exporter.kube.status import WatchStatus
+from exporter.kube.watcher import Watcher
+from exporter.model import resources
+from exporter.model.changes import Sync, TimePassed
+from exporter.model.report import Report
+from exporter.model.resources import Scope
+from exporter.web import page, server
+from exporter.web.status import Status
+
+STOP_SECONDS: Final = 9.0
+"""For an orderly end; Kubernetes would wait longer, but a stuck end helps nobody."""
+TICK: Final = 1.0
+"""Seconds between looks at the clock. A deadline carries its own time: being late costs freshness and nothing else."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of the daemon."""
+
+    core: settings.Settings
+    cluster: settings.Cluster
+    watching: settings.Watching
+    serving: settings.Serving
+
+
+class Daemon:
+    """What the web server shows, from memory; and the clock of the fold."""
+
+    def __init__(
+        self, folded: fold.Fold, *, watched: Callable[[], Sequence[WatchStatus]], clock: Clock, stop: asyncio.Event
+    ) -> None:
+        """`watched` tells how well each resource is watched; once `stop` is set, we are not ready any more."""
+        self._fold = folded
+        self._watched = watched
+        self._clock = clock
+        self._stop = stop
+        self._own = own.OwnSource(version=exporter.__version__, resources=watched)
+        self._page = page_of(folded, self._own)
+        self._started_at = clock.now()
+        self._ready = False
+
+    async def tick(self) -> None:
+        """Tell the fold when the time it waits for has come, for ever; and notice when we become ready."""
+        while True:
+            now = self._clock.now()
+            while (due := self._fold.deadline()) is not None and due <= now:
+                self._own.deadline_lag = now - due
+                self._fold.feed(TimePassed(at=due))
+            if not self._ready and not missing(self._watched()):
+                self._become_ready(now)
+            await asyncio.sleep(TICK)
+
+    def _become_ready(self, now: float) -> None:
+        self._ready = True
+        _LOG.info("ready", extra={"seconds": round(now - self._started_at, 1)})
+        gc.collect()
+        gc.freeze()  # what was listed lives as long as we do; later collections need not look at it
+
+    def metrics(self, encoding: negotiation.Encoding) -> bytes:
+        """The metrics page as of now."""
+        began = self._clock.now()
+        body = self._page.render(now=began, encoding=encoding)
+        self._own.pages.observe(self._clock.now() - began)
+        return body
+
+    def reports(self) -> Sequence[Report]:
+        """All sessions, oldest first."""
+        return self._fold.reports(self._clock.now())
+
+    def status(self) -> Status:
+        """How we are doing."""
+        return Status(
+            version=exporter.__version__,
+            now=self._clock.now(),
+            started_at=self._started_at,
+            ready=self._ready,
+            stopping=self._stop.is_set(),
+            resources=tuple(self._watched()),
+        )
+
+
+def page_of(folded: fold.Fold, own_source: own.OwnSource) -> registry.Registry:
+    """The metrics page of the daemon: what the fold says, the exporter itself, the process."""
+    sources = [*folded.sources(), own_source, process.ProcessSource()]
+    return registry.Registry(sources, on_failure=_source_failed)
+
+
+def missing(statuses: Sequence[WatchStatus]) -> list[str]:
+    """The resources that are neither listed yet nor known to be forbidden or absent.
+
+    Where KubeVirt is not installed there is no install namespace, and what would be looked for in it is not missing.
+    """
+    nowhere = any(
+        status.resource == resources.KUBEVIRTS and status.sync is not Sync.UNKNOWN and not status.objects
+        for status in statuses
+    )
+    return [
+        status.resource
+        for status in statuses
+        if status.sync is Sync.UNKNOWN
+        and not (nowhere and resources.BY_NAME[status.resource].scope is Scope.INSTALL_NAMESPACE)
+    ]
+
+
+async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> None:
+    """Watch and serve until SIGTERM or SIGINT. `give_up` ends the process at once, where an orderly end takes too long.
+
+    Raises UsageError: there are no credentials, or the address cannot be listened on. Raises ExporterError: a part of
+    the daemon broke; the log has the cause.
+    """
+    clock, stop = Clock(), asyncio.Event()
+    folded = fold.Fold(configuration.core, exporter_version=exporter.__version__)
+    credentials = await access.load(configuration.cluster)
+    async with Api(credentials, deadline=configuration.watching.request_deadline) as api:
+        watcher = Watcher(
+            Surroundings(
+                api=api,
+                emit=folded.feed,
+                watching=configuration.watching,
+                namespace=InstallNamespace(configuration.cluster.namespace),
+                clock=clock,
+            )
+        )
+        daemon = Daemon(folded, watched=lambda: watcher.statuses, clock=clock, stop=stop)
+        with _signals(stop, give_up=give_up):
+            async with server.serving(daemon, page=page, address=configuration.serving.listen):
+                _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
+                await until(stop, {"watcher": watcher.run, "clock": daemon.tick})
+    _LOG.info("stopped")
+
+
+async def until(stop: asyncio.Event, roots: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+    """Run the root tasks until `stop` is set, then cancel them and wait for their end.
+
+    Raises ExporterError: one of them failed, or ended by itself; the others are ended then, too.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_for_ever(name, root), name=name) for name, root in roots.items()]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+    except ExceptionGroup as failures:
+        _LOG.exception("task_failed")
+        raise errors.ExporterError("a part of the daemon broke; the log says which and why") from failures
+
+
+async def _for_ever(name: str, root: Callable[[], Awaitable[None]]) -> None:
+    await root()
+    raise errors.ExporterError(f"task {name} has ended by itself")
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, *, give_up: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT set `stop`. An end that takes too long is cut short; so is one when a second signal comes."""
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+    wanted = (signal.SIGTERM, signal.SIGINT)
+
+    def asked(number: signal.Signals) -> None:
+        _LOG.info("stopping", extra={"signal": number.name})
+        stop.set()
+        timers.append(loop.call_later(STOP_SECONDS, give_up))
+        for each in wanted:
+            loop.remove_signal_handler(each)
+
+    for number in wanted:
+        loop.add_signal_handler(number, asked, number)
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+def _source_failed(source: str, error: Exception) -> None:
+    _LOG.error("source_failed", extra={"source": source}, exc_info=error)

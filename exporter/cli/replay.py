@@ -1,0 +1,74 @@
+"""`replay`: what a recorded upgrade comes to."""
+
+import logging
+import pathlib
+import sys
+from typing import Any, Final
+
+import click
+
+import exporter
+from exporter import fold, settings
+from exporter.cli import exits, groups, logs, options, tables
+from exporter.exposition import registry
+from exporter.recording import reader, replay
+from exporter.report import encode
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@groups.as_options(settings.Settings, settings.Logging)
+@click.command("replay", cls=options.SettingsCommand)
+@click.argument("file", type=click.Path(path_type=pathlib.Path))
+@click.option(
+    "--output",
+    cls=options.Setting,
+    type=click.Choice(["table", "json", "metrics"]),
+    default="table",
+    help="A summary for people, the reports as a JSON list, or the metrics page as of the end.",
+)
+@click.option(
+    "--at",
+    cls=options.Setting,
+    type=groups.Quantity(whole=False, least=0, most=None),
+    metavar="SECONDS",
+    help="Stop this many seconds after the recording's start, and show what was known then.",
+)
+@click.option(
+    "--assume-quiet-until-settled",
+    cls=options.Setting,
+    is_flag=True,
+    help="Go on after the recording's end, as if nothing else had happened, until the session is over.",
+)
+def command(
+    file: pathlib.Path,
+    output: str,
+    at: float | None,
+    *,
+    assume_quiet_until_settled: bool,
+    **parameters: Any,  # noqa: ANN401 - the groups' fields
+) -> exits.Exit:
+    """Fold the recording FILE and show the sessions in it.
+
+    No time is added beyond the recording's end. The same recording gives the same bytes each time, and any verdict the
+    exit code 0.
+    """
+    logs.set_up(groups.build(settings.Logging, parameters))
+    folded = fold.Fold(groups.build(settings.Settings, parameters), exporter_version=exporter.__version__)
+    with reader.Recording(file) as recording:
+        now = replay.replay(recording, folded, at=at, assume_quiet=assume_quiet_until_settled)
+    for note in recording.notes:
+        _LOG.warning("recording_note", extra={"note": note})
+    match output:
+        case "json":
+            sys.stdout.buffer.write(encode.as_json(folded.reports(now), indent=2))
+        case "metrics":
+            page = registry.Registry(folded.sources(), on_failure=_failed)
+            sys.stdout.buffer.write(page.render(now=now))
+        case _:
+            tables.show(folded.reports(now), sys.stdout)
+    return exits.Exit.OK
+
+
+def _failed(source: str, error: Exception) -> None:
+    _LOG.error("source_failed", extra={"source": source}, exc_info=error)
