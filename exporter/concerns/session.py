@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from exporter.model import resources, versions
+from exporter.model import resources, schedule, versions
 from exporter.model.changes import Change
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.report import Phase, SessionKind
@@ -48,6 +48,10 @@ SUPPORTED = Family(
     name="session_path_supported", kind=Kind.GAUGE,
     help="1 where KubeVirt supports the step (at most one minor release forwards), else 0.",
 )  # fmt: skip
+WINDOW = Family(
+    name="session_in_maintenance_window", kind=Kind.GAUGE,
+    help="1 where the session began in a maintenance window, else 0; absent where none is configured.",
+)  # fmt: skip
 SKEW = Family(
     name="operator_differs_from_target", kind=Kind.GAUGE,
     help="1 while the running virt-operator's version is not the version it is to install (spec.imageTag), else 0.",
@@ -59,8 +63,8 @@ RELAPSED = Family(
 )  # fmt: skip
 
 FAMILIES = (
-    IN_PROGRESS, PHASE, INFO, STARTED, REPORTED, OBSERVED, WORKLOADS, ENDED, END, HOPS, SUPPORTED, SKEW, SESSIONS,
-    RELAPSED,
+    IN_PROGRESS, PHASE, INFO, STARTED, REPORTED, OBSERVED, WORKLOADS, ENDED, END, HOPS, SUPPORTED, WINDOW, SKEW,
+    SESSIONS, RELAPSED,
 )  # fmt: skip
 
 
@@ -125,6 +129,9 @@ class Session:
             yield HOPS(hops)
         if (fine := supported(session)) is not None:
             yield SUPPORTED(fine)
+        window, seconds = view.settings.maintenance_window, view.settings.maintenance_window_length
+        if window:
+            yield WINDOW(schedule.contains(window, seconds=seconds, at=session.started))
 
     def snapshot(self) -> dict[str, Any]:
         """Nothing: process counters start at 0 again."""
