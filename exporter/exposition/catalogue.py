@@ -5,24 +5,30 @@ A family that breaks a rule is a mistake in our code, so it is refused loudly an
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from exporter.model.families import Family, Kind
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_RESERVED_ENDINGS = ("_total", "_info", "_count", "_sum", "_bucket", "_created", "_gcount", "_gsum")
+_RESERVED_ENDINGS = ("_total", "_info", "_count", "_sum", "_bucket", "_gcount", "_gsum")
 _RESERVED_LABELS = frozenset({"le", "quantile"})
 _TARGET_LABELS = frozenset({"pod", "instance", "job", "service", "container", "endpoint"})
 """Prometheus Operator puts these on each target; ours would be renamed to `exported_...`."""
 
 
-def series_names(family: Family) -> tuple[str, ...]:
-    """Every name a query can use for this family."""
-    match family.kind:
-        case Kind.HISTOGRAM:
-            return tuple(family.full_name + ending for ending in ("_bucket", "_count", "_sum"))
-        case _:
-            return (family.exposed_name,)
+_ENDINGS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.GAUGE: ("",),
+    Kind.STATESET: ("",),
+    Kind.INFO: ("", "_info"),
+    Kind.COUNTER: ("", "_total", "_created"),
+    Kind.HISTOGRAM: ("", "_bucket", "_count", "_sum", "_created"),
+}
+"""Of the names that a family takes. We publish no `_created`, but a parser would take such a name for one."""
+
+
+def _names(family: Family) -> set[str]:
+    return {family.full_name + ending for ending in _ENDINGS[family.kind]}
 
 
 def check(families: Iterable[Family]) -> None:
@@ -33,7 +39,7 @@ def check(families: Iterable[Family]) -> None:
     """
     declared = tuple(families)
     faults = [f"{family.full_name}: {fault}" for family in declared for fault in _faults(family)]
-    names = Counter(name for family in declared for name in {family.full_name, *series_names(family)})
+    names = Counter(name for family in declared for name in _names(family))
     faults += [f"{name} is declared {times} times" for name, times in sorted(names.items()) if times > 1]
     if faults:
         raise ValueError("; ".join(faults))

@@ -7,15 +7,16 @@ Such a text cannot say that a series has ended: Prometheus shows its last value 
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-from exporter.exposition import negotiation
-from exporter.exposition.registry import Registry
-from exporter.model.changes import Change, TimePassed
+from exporter.exposition import negotiation, own
+from exporter.exposition.registry import OnFailure, Registry, Source
+from exporter.model import families
+from exporter.model.changes import Change, ListReplaced, Sync, SyncChanged, TimePassed
 
 _OPENMETRICS: Final = negotiation.choose("application/openmetrics-text")
 _END: Final = b"# EOF\n"
@@ -33,6 +34,35 @@ class Fold(Protocol):
 
     def deadline(self) -> float | None:
         """When the fold next wants a `TimePassed`."""
+
+    def sources(self) -> Sequence[Source]:
+        """What there is to publish."""
+
+
+class _Itself:
+    """What the exporter would have said of itself, as far as a recording tells: that it was there, and in sync."""
+
+    name = "exporter"
+    families = (own.BUILD, own.SYNCED, own.STATE)
+
+    def __init__(self, *, version: str) -> None:
+        self._version = version
+        self._states: dict[str, Sync] = {}
+
+    def observe(self, change: Change) -> None:
+        match change:
+            case ListReplaced(resource=resource):
+                self._states[resource] = Sync.SYNCED
+            case SyncChanged(resource=resource, state=state):
+                self._states[resource] = state
+            case _:
+                pass
+
+    def samples(self, now: float) -> Iterator[families.Sample]:
+        yield own.BUILD(1, version=self._version, python="")
+        for resource, sync in self._states.items():
+            yield own.SYNCED(sync is Sync.SYNCED, resource=resource)
+            yield from own.STATE.state(sync.value, resource=resource)
 
 
 class _Series:
@@ -68,9 +98,11 @@ class _Family:
 class History:
     """A fold that keeps the page as of every multiple of `step` seconds from `started` on, and as of the end."""
 
-    def __init__(self, fold: Fold, page: Registry, *, started: float, step: float) -> None:
+    def __init__(self, fold: Fold, *, version: str, started: float, step: float, on_failure: OnFailure) -> None:
+        """`version` is ours; for `on_failure` see `Registry`."""
         self._fold = fold
-        self._page = page
+        self._itself = _Itself(version=version)
+        self._page = Registry([*fold.sources(), self._itself], on_failure=on_failure)
         self._step = step
         self._number = math.ceil(started / step)
         self._families: dict[str, _Family] = {}
@@ -89,6 +121,7 @@ class History:
         while (moment := self._number * self._step) < change.at:
             self._advance(moment)
             self._number += 1
+        self._itself.observe(change)
         self._fold.feed(change)
 
     def end(self, now: float) -> None:

@@ -46,11 +46,11 @@ def test_all_faults_are_told_together() -> None:
         catalogue.check([but(name="Guests"), but(name="x", help="")])
 
 
-def test_a_gauge_may_not_use_the_name_of_a_counters_series() -> None:
-    """The name that a query uses counts, not only the declared one."""
-    counter = but(name="lost", kind=Kind.COUNTER)
-    with pytest.raises(ValueError, match="kubevirt_upgrade_lost is declared 2 times"):
-        catalogue.check([counter, but(name="lost")])
+@pytest.mark.parametrize("name", ["lost", "lost_created"])
+def test_a_gauge_may_not_use_a_name_that_belongs_to_a_counter(name: str) -> None:
+    """The names in the text count, not only the declared ones."""
+    with pytest.raises(ValueError, match=f"kubevirt_upgrade_{name} is declared 2 times"):
+        catalogue.check([but(name="lost", kind=Kind.COUNTER), but(name=name)])
 
 
 def test_another_prefix_is_another_name() -> None:

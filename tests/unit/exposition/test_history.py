@@ -4,8 +4,8 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser
 
-from exporter.exposition import history, registry
-from exporter.model.changes import Change, TimePassed
+from exporter.exposition import history
+from exporter.model.changes import Change, ListReplaced, Sync, SyncChanged, TimePassed
 from exporter.model.families import Distribution, Family, Kind, Sample
 
 COUNT = Family(name="changes", kind=Kind.GAUGE, help="Changes so far.", labels=("who",))
@@ -33,6 +33,9 @@ class Counting:
     def deadline(self) -> float | None:
         return self._due
 
+    def sources(self) -> list["Counting"]:
+        return [self]
+
     def samples(self, now: float) -> list[Sample]:
         seen = [at for at in self.fed if at <= now]
         assert seen == self.fed, "a page must not know what comes after its moment"
@@ -54,18 +57,15 @@ class Timing(Counting):
 
 
 def taken(fold: Counting, *changes: float, started: float, end: float, step: float = 10.0) -> str:
-    taking = history.History(fold, page(fold), started=started, step=step)
+    taking = history.History(fold, version="1.2.3", started=started, step=step, on_failure=fail)
     for at in changes:
         taking.feed(TimePassed(at=at))
     taking.end(end)
     return b"".join(taking.text()).decode()
 
 
-def page(fold: Counting) -> registry.Registry:
-    def fail(name: str, error: Exception) -> None:
-        pytest.fail(f"{name}: {error!r}")
-
-    return registry.Registry([fold], on_failure=fail)
+def fail(name: str, error: Exception) -> None:
+    pytest.fail(f"{name}: {error!r}")
 
 
 def parsed(text: str) -> list[Metric]:
@@ -110,6 +110,18 @@ def test_the_text_is_valid_openmetrics_with_each_family_and_metric_in_one_piece(
     assert {family.type for family in families} == {"gauge", "counter", "info"}
     assert text.endswith("# EOF\n")
     assert text.count("# EOF") == 1
+
+
+def test_it_says_of_itself_what_a_recording_tells() -> None:
+    fold = Counting()
+    taking = history.History(fold, version="1.2.3", started=1000, step=10, on_failure=fail)
+    taking.feed(SyncChanged(at=1005, resource="nodes", state=Sync.FORBIDDEN))
+    taking.feed(ListReplaced(at=1015, resource="nodes", deltas=()))
+    taking.end(1020)
+    text = b"".join(taking.text()).decode()
+    assert points(text, "exporter_resource_synced") == [(1010, 0), (1020, 1)]
+    assert 'kubevirt_upgrade_exporter_resource_state{resource="nodes",state="forbidden"} 1.0 1010.0' in text
+    assert 'kubevirt_upgrade_exporter_build_info{version="1.2.3",python=""} 1.0 1000.0' in text
 
 
 def test_a_histogram_keeps_its_points_together() -> None:
