@@ -10,7 +10,7 @@ import click
 import exporter
 from exporter import fold, settings
 from exporter.cli import exits, groups, logs, options, tables
-from exporter.exposition import registry
+from exporter.exposition import history, registry
 from exporter.recording import reader, replay
 from exporter.report import encode
 
@@ -23,9 +23,18 @@ _LOG: Final = logging.getLogger(__name__)
 @click.option(
     "--output",
     cls=options.Setting,
-    type=click.Choice(["table", "json", "metrics"]),
+    type=click.Choice(["table", "json", "metrics", "openmetrics"]),
     default="table",
-    help="A summary for people, the reports as a JSON list, or the metrics page as of the end.",
+    help="A summary for people, the reports as a JSON list, the metrics page as of the end, or the pages of the whole"
+    " time, for `promtool tsdb create-blocks-from openmetrics`.",
+)
+@click.option(
+    "--step",
+    cls=options.Setting,
+    type=groups.Quantity(whole=False, least=0.1, most=None),
+    metavar="SECONDS",
+    default=15.0,
+    help="Time between the pages of `--output openmetrics`.",
 )
 @click.option(
     "--at",
@@ -43,6 +52,7 @@ _LOG: Final = logging.getLogger(__name__)
 def command(
     file: pathlib.Path,
     output: str,
+    step: float,
     at: float | None,
     *,
     assume_quiet_until_settled: bool,
@@ -56,7 +66,11 @@ def command(
     logs.set_up(groups.build(settings.Logging, parameters))
     folded = fold.Fold(groups.build(settings.Settings, parameters), exporter_version=exporter.__version__)
     with reader.Recording(file) as recording:
-        now = replay.replay(recording, folded, at=at, assume_quiet=assume_quiet_until_settled)
+        pages = history.History(
+            folded, version=exporter.__version__, started=recording.started, step=step, on_failure=_failed
+        )
+        target = pages if output == "openmetrics" else folded
+        now = replay.replay(recording, target, at=at, assume_quiet=assume_quiet_until_settled)
     for note in recording.notes:
         _LOG.warning("recording_note", extra={"note": note})
     match output:
@@ -65,6 +79,9 @@ def command(
         case "metrics":
             page = registry.Registry(folded.sources(), on_failure=_failed)
             sys.stdout.buffer.write(page.render(now=now))
+        case "openmetrics":
+            pages.end(now)
+            sys.stdout.buffer.writelines(pages.text())
         case _:
             tables.show(folded.reports(now), sys.stdout)
     return exits.Exit.OK

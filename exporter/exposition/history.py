@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Sample as Exposed
 
 from exporter.exposition import negotiation, own
 from exporter.exposition.registry import OnFailure, Registry, Source
-from exporter.model import families
 from exporter.model.changes import Change, ListReplaced, Sync, SyncChanged, TimePassed
+from exporter.model.families import Sample
 
 _OPENMETRICS: Final = negotiation.choose("application/openmetrics-text")
 _END: Final = b"# EOF\n"
@@ -58,7 +58,7 @@ class _Itself:
             case _:
                 pass
 
-    def samples(self, now: float) -> Iterator[families.Sample]:
+    def samples(self, now: float) -> Iterator[Sample]:
         yield own.BUILD(1, version=self._version, python="")
         for resource, sync in self._states.items():
             yield own.SYNCED(sync is Sync.SYNCED, resource=resource)
@@ -70,7 +70,7 @@ class _Series:
 
     __slots__ = ("labels", "name", "points")
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Exposed) -> None:
         self.name = sample.name
         self.labels = sample.labels
         self.points = array("d")
@@ -149,7 +149,7 @@ class History:
         yield _END
 
 
-def _keep(family: _Family, sample: Sample, moment: float) -> None:
+def _keep(family: _Family, sample: Exposed, moment: float) -> None:
     """Note a value; the names and labels of a series are kept once."""
     bound = sample.labels.get("le")
     key = frozenset((name, value) for name, value in sample.labels.items() if name != "le")
@@ -160,9 +160,9 @@ def _keep(family: _Family, sample: Sample, moment: float) -> None:
     series.points.extend((moment, sample.value))
 
 
-def _samples(family: _Family) -> Iterator[Sample]:
+def _samples(family: _Family) -> Iterator[Exposed]:
     for key in sorted(family.metrics, key=sorted):
         series = list(family.metrics[key].series.values())
         for index in range(0, len(series[0].points), 2):
             for one in series:
-                yield Sample(one.name, one.labels, one.points[index + 1], round(one.points[index], 3))
+                yield Exposed(one.name, one.labels, one.points[index + 1], round(one.points[index], 3))
