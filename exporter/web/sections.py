@@ -1,0 +1,241 @@
+"""The parts of the page about one session, below its headline: each takes the report and gives a section."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from exporter.model.report import (
+    Anomaly,
+    ComponentReport,
+    Finding,
+    LeaderReport,
+    ProbeReport,
+    Report,
+    Severity,
+    SloReport,
+    SloState,
+)
+from exporter.report import slos
+from exporter.web import standing
+from exporter.web.blocks import bar, card, counts, nothing, on_demand, table, tile
+from exporter.web.markup import Html, el, together
+from exporter.web.wording import Tone, amount, badge, duration, moment, muted, percent
+
+_SEVERITIES: Final = {Severity.CRITICAL: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.PLAIN}
+_SLO_STATES: Final = {
+    SloState.MET: (Tone.OK, "met"),
+    SloState.AT_RISK: (Tone.WARN, "at risk"),
+    SloState.EXHAUSTED: (Tone.BAD, "missed"),
+    SloState.UNKNOWN: (Tone.UNKNOWN, "unknown"),
+}
+
+
+def findings(report: Report, now: float) -> Html | None:
+    """What a person should read, and the guests to look at."""
+    if not report.findings and not report.continuity.anomalies:
+        return None
+    listed = el("ul", *map(_finding, report.findings), class_="list") if report.findings else None
+    return card("Findings", listed, _anomalies(report, now))
+
+
+def _finding(finding: Finding) -> Html:
+    return el("li", badge(_SEVERITIES[finding.severity], finding.severity.value), " ", finding.summary)
+
+
+def _anomalies(report: Report, now: float) -> Html | None:
+    named = report.continuity.anomalies
+    dropped = report.continuity.anomalies_dropped
+
+    def row(anomaly: Anomaly) -> tuple[str, ...]:
+        kind = anomaly.kind.replace("_", " ")
+        return f"{anomaly.namespace}/{anomaly.name}", kind, together([moment(anomaly.at, now), " UTC"])
+
+    if not named:
+        return None
+    return together([
+        el("h3", "Guests to look at"),
+        table(("Guest", "What", "When"), map(row, named)),
+        nothing(f"and {dropped} more that are not named") if dropped else None,
+    ])  # fmt: skip
+
+
+def components(report: Report, now: float) -> Html:
+    """Progress of each, in the order of the rollout."""
+
+    def row(component: ComponentReport) -> tuple[str, ...]:
+        return component.name, _version(component), _progress(component, report), _rollout(component, report, now)
+
+    columns = ("Component", "Version", "Updated", "State")
+    known = report.components
+    return card("Components", table(columns, map(row, known)) if known else nothing("None is known."))
+
+
+def _version(component: ComponentReport) -> str:
+    old, new = component.from_version or "unknown", component.to_version or "unknown"
+    return new if old == new else f"{old} → {new}"
+
+
+def _progress(component: ComponentReport, report: Report) -> Html:
+    """Pods at the target."""
+    updated, desired = component.updated, component.desired
+    if updated is None or desired is None:
+        return amount(None)
+    done = Tone.PLAIN if component.completed_at is None else Tone.OK
+    tone = Tone.BAD if component.name in report.stalled else done
+    label = f"{component.name}: pods at the target"
+    return bar(updated, max(desired, 1), says=f"{updated}/{desired}", label=label, tone=tone)
+
+
+def _rollout(component: ComponentReport, report: Report, now: float) -> Html:
+    """The state; what restarted or is not ready is said below it."""
+    beside = []
+    if component.ready is not None and component.desired is not None and component.ready < component.desired:
+        beside.append(f"{component.ready} of {component.desired} ready")
+    if component.restarts:
+        beside.append(f"{component.restarts} restarts")
+    return together([_state(component, report, now), el("small", ", ".join(beside)) if beside else None])
+
+
+def _state(component: ComponentReport, report: Report, now: float) -> Html:
+    until = now if report.ended_at is None else report.ended_at
+    started, completed = component.started_at, component.completed_at
+    if component.name in report.stalled:
+        return badge(Tone.BAD, "stalled")
+    if completed is not None:
+        took = f" in {duration(round(max(0.0, completed - started)))}" if started is not None else ""
+        return badge(Tone.OK, f"done{took}")
+    if started is not None:
+        return badge(Tone.PLAIN, f"rolling for {duration(round(max(0.0, until - started)))}")
+    if component.from_version == component.to_version:
+        return muted("unchanged")
+    return muted("waits for its turn" if report.ended_at is None else "never began")
+
+
+def guests(report: Report) -> Html:
+    """What happened to them."""
+    continuity, migrations = report.continuity, report.migrations
+    interrupted = continuity.interrupted
+    return card(
+        "Guests",
+        el(
+            "dl",
+            tile("running at the start", continuity.baseline),
+            tile("live migrated", continuity.migrated),
+            tile("interrupted", interrupted.total, bad=Tone.BAD, note=counts(interrupted.by_reason.items())),
+            tile("still outdated", migrations.outdated),
+            tile("stranded", migrations.stranded, bad=Tone.WARN),
+            tile("migrating now", migrations.in_flight),
+            tile("failed migrations", migrations.failed, bad=Tone.WARN),
+            tile("with two launchers", continuity.duplicate_launchers, bad=Tone.BAD),
+            tile("lost, cause unknown", continuity.unattributed, bad=Tone.UNKNOWN),
+            class_="tiles",
+        ),
+        *(nothing(said) for said in _beside_guests(report)),
+    )
+
+
+def _beside_guests(report: Report) -> Iterator[str]:
+    continuity = report.continuity
+    if continuity.interruption_seconds:
+        yield f"Interrupted guests were away for {duration(continuity.interruption_seconds)}, all together."
+    if continuity.asked:
+        yield f"{continuity.asked} stopped because somebody asked for it: not charged."
+    if continuity.unobserved_seconds:
+        yield f"Not observed: {duration(continuity.unobserved_seconds)} of the session."
+
+
+def _slo_state(slo: SloReport, *, over: bool) -> tuple[Tone, str]:
+    """What cannot be known before the end is open, which says nothing against it."""
+    if not over and slo.state is SloState.UNKNOWN and slo.slo in standing.OPEN_UNTIL_DONE:
+        return Tone.PLAIN, "open"
+    return _SLO_STATES[slo.state]
+
+
+def objectives(report: Report) -> Html:
+    """How much of each budget is gone."""
+    over = report.phase.over
+
+    def row(slo: SloReport) -> tuple[str, ...]:
+        name = standing.slo_name(slo.slo)
+        limit = slo.objective if slo.slo in slos.DECIDING else f"{slo.objective}; a warning, not decisive"
+        tone, word = _slo_state(slo, over=over)
+        ratio = slo.consumed_ratio
+        spent = amount(None) if ratio is None else bar(ratio, 1, says=percent(ratio), label=f"{name}: spent", tone=tone)
+        return together([name[0].upper() + name[1:], el("small", limit)]), spent, badge(tone, word)
+
+    columns = ("Objective", "Budget spent", "State")
+    return card("Objectives", table(columns, map(row, report.slos)) if report.slos else nothing("None is known."))
+
+
+def api(report: Report) -> Html:
+    """What the probes saw, and what the API's versions bar."""
+    probes, lost, blocked = report.api.probes, report.api.versions_lost, report.api.storage_blocked
+
+    def row(probe: ProbeReport) -> tuple[str, ...]:
+        failed = counts(probe.failures.items())
+        return (
+            together([probe.probe, el("small", f"{probe.connection} connection")]),
+            together([_disruption(probe), el("small", failed) if failed else None]),
+            _not_charged(probe),
+            duration(probe.measured_seconds),
+        )
+
+    columns = ("Probe", "Disruption", "Not charged", "Measured")
+    return card(
+        "API",
+        table(columns, map(row, probes)) if probes else nothing("No probe has reported: unknown."),
+        el("p", badge(Tone.WARN, "no longer served"), " ", ", ".join(lost)) if lost else None,
+        el("p", badge(Tone.WARN, "storage version"), " ", ", ".join(blocked)) if blocked else None,
+    )
+
+
+def _disruption(probe: ProbeReport) -> Html:
+    if not probe.measured_seconds:
+        return badge(Tone.UNKNOWN, "not measured")
+    if not probe.disruption_seconds:
+        return badge(Tone.OK, "none")
+    return badge(Tone.WARN, duration(probe.disruption_seconds))
+
+
+def _not_charged(probe: ProbeReport) -> str:
+    parts = (("whole cluster", probe.cluster_seconds), ("our side", probe.client_seconds))
+    return ", ".join(f"{duration(seconds)} {whose}" for whose, seconds in parts if seconds) or "none"
+
+
+def leaders(report: Report) -> Html:
+    """Hand-overs of each lease."""
+
+    def row(leader: LeaderReport) -> tuple[str, ...]:
+        gaps = duration(leader.longest_gap_seconds), duration(leader.leaderless_seconds)
+        return leader.component, amount(leader.transitions), *gaps
+
+    columns = ("Lease", "Hand-overs", "Longest gap", "Without a leader")
+    leases = report.leadership
+    return card("Leaders", table(columns, map(row, leases)) if leases else nothing("No lease was observed: unknown."))
+
+
+def retention(report: Report) -> Html:
+    """Whether everything is still there: what is lost at once, all the rest on demand."""
+    objects = report.retention.objects
+    if not objects:
+        return card("Objects", nothing("No resource was counted: unknown."))
+    lost = {resource: entry.lost for resource, entry in objects.items() if entry.lost}
+    counted = sum(1 for entry in objects.values() if entry.after is not None)
+    rows = (
+        (
+            resource,
+            amount(entry.before),
+            amount(entry.after),
+            amount(entry.created),
+            amount(entry.deleted),
+            badge(Tone.BAD, str(entry.lost)) if entry.lost else amount(entry.lost),
+        )
+        for resource, entry in objects.items()
+    )
+    columns = ("Resource", "Before", "Now", "Created", "Deleted", "Lost")
+    return card(
+        "Objects",
+        el("p", badge(Tone.BAD, "lost"), " ", counts(lost.items()))
+        if lost
+        else el("p", badge(Tone.OK, "nothing lost"), f" among {counted} resources that we count"),
+        on_demand("objects", "All resources", table(columns, rows)),
+    )

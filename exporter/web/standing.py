@@ -1,0 +1,72 @@
+"""How a session stands, in one word and one sentence: what somebody at 3 a.m. reads first.
+
+The verdict is the report's. While it is open, the word says whether anything speaks against a good end; what is merely
+not finished does not.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from exporter.model.report import Report, Severity, SloReport, SloState, Verdict
+from exporter.report import slos
+from exporter.web.wording import Tone
+
+SLO_NAMES: Final = {
+    slos.API: "API availability",
+    slos.CONTINUITY: "guest continuity",
+    slos.ROLLOUT: "rollout",
+    slos.FRESHNESS: "guests updated",
+    slos.LEADER: "leader hand-over",
+    slos.RETENTION: "retention",
+}
+OPEN_UNTIL_DONE: Final = (slos.ROLLOUT, slos.FRESHNESS)
+"""Unknown until the rollout is complete: that says nothing against it."""
+
+
+class Standing(NamedTuple):
+    """`word` names the tone; `why` is a sentence."""
+
+    tone: Tone
+    word: str
+    why: str
+
+
+def of(report: Report) -> Standing:
+    """Where the session stands."""
+    deciding = [slo for slo in report.slos if slo.slo in slos.DECIDING]
+    exhausted = _names(slo for slo in deciding if slo.state is SloState.EXHAUSTED)
+    unknown = [slo for slo in deciding if slo.state is SloState.UNKNOWN]
+    match report.verdict:
+        case Verdict.FAILED:
+            return Standing(Tone.BAD, "Failed", f"Objective missed: {exhausted}.")
+        case Verdict.PASSED:
+            return Standing(Tone.OK, "Passed", "Every deciding objective was observed and met.")
+        case Verdict.INCONCLUSIVE:
+            return Standing(Tone.UNKNOWN, "Inconclusive", f"Not observed well enough: {_names(unknown)}.")
+        case None:
+            return _open(report, unknown)
+
+
+def _open(report: Report, unknown: list[SloReport]) -> Standing:
+    """No verdict yet."""
+    if report.stalled:
+        return Standing(Tone.WARN, "Stalled", f"No progress of {', '.join(report.stalled)}.")
+    critical = [finding.summary for finding in report.findings if finding.severity is Severity.CRITICAL]
+    if critical:
+        return Standing(Tone.WARN, "In trouble", f"{critical[0]}.")
+    at_risk = [slo for slo in report.slos if slo.state is SloState.AT_RISK]
+    if at_risk:
+        return Standing(Tone.WARN, "At risk", f"Budget nearly spent: {_names(at_risk)}.")
+    unseen = [slo for slo in unknown if slo.slo not in OPEN_UNTIL_DONE]
+    if unseen:
+        return Standing(Tone.UNKNOWN, "Cannot tell", f"Not observed well enough so far: {_names(unseen)}.")
+    return Standing(Tone.OK, "On track", "No objective missed so far.")
+
+
+def slo_name(slo: str) -> str:
+    """An SLO's name for people."""
+    return SLO_NAMES.get(slo, slo.replace("_", " "))
+
+
+def _names(found: Iterable[SloReport]) -> str:
+    return ", ".join(slo_name(slo.slo) for slo in found)
