@@ -9,7 +9,8 @@ RUN := $(BIN)/python -m
 STAMP := $(VENV)/.installed
 
 # Files that are written by a program of ours and committed: each has a rule below.
-GENERATED := docs/metrics.md docs/cli.md
+DEPLOYED := deploy/chart/files deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
+GENERATED := docs/metrics.md docs/cli.md $(DEPLOYED)
 RULES := $(wildcard rules/*.yaml)
 
 # One lock for all supported Pythons and platforms. No header: it would name paths.
@@ -51,6 +52,10 @@ docs/metrics.md: $(STAMP) FORCE
 
 docs/cli.md: $(STAMP) FORCE
 	$(RUN) exporter cli-docs > $@
+
+# Last: it packs what others have made.
+$(DEPLOYED) &: $(STAMP) FORCE
+	$(RUN) deploy.src
 
 .PHONY: bench
 bench: $(STAMP) ## Time and memory, as a table

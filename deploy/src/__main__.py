@@ -1,0 +1,63 @@
+"""Write all generated files of this part: `python -m deploy.src`."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from deploy.src import chart, docs, install
+
+ROOT: Final = Path(__file__).parents[2]
+CHART: Final = ROOT / "deploy" / "chart"
+RULES: Final = ROOT / "deploy" / "prometheusrule.yaml"
+
+_MONITORING: Final = ("ServiceMonitor", "PrometheusRule", "ConfigMap")
+
+
+def copies() -> dict[Path, Path]:
+    """Files of the chart that are made elsewhere in the repository: copy → original."""
+    files = CHART / "files"
+    rules = {files / RULES.name: RULES} if RULES.exists() else {}
+    dashboards = sorted((ROOT / "dashboards").glob("*.json"))
+    return rules | {files / "dashboards" / path.name: path for path in dashboards}
+
+
+def texts() -> dict[Path, str]:
+    """The generated files: path → text. Some are made from the chart as it lies on disk, generated parts included."""
+    monitoring = {
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": RULES.exists()},
+        "dashboards": {"enabled": True},
+    }
+    return {
+        CHART / "templates" / "_rules.tpl": chart.rules_template(),
+        ROOT / "docs" / "permissions.md": docs.permissions_page(),
+        ROOT / "deploy" / "install.yaml": install.text(
+            CHART, values={}, heading="The exporter as the chart installs it by default, for kubectl apply -f."
+        ),
+        ROOT / "deploy" / "monitoring.yaml": install.text(
+            CHART,
+            values=monitoring,
+            heading="What goes with it where the Prometheus Operator and Grafana's sidecar for dashboards run.",
+            only=_MONITORING,
+        ),
+    }
+
+
+def main() -> None:
+    """Write them, the parts of the chart first."""
+    shutil.rmtree(CHART / "files", ignore_errors=True)
+    for copy, original in copies().items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(original, copy)
+    _write(CHART / "templates" / "_rules.tpl", chart.rules_template())
+    for path, text in texts().items():
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
