@@ -35,7 +35,7 @@ SKEW = Family(
     help="Minor releases between the oldest and the newest version among the components' pods.",
 )  # fmt: skip
 VMIS = Family(
-    name="vmis", kind=Kind.GAUGE, labels=("launcher_version",),
+    name="vmis_running", kind=Kind.GAUGE, labels=("launcher_version",),
     help="Running guests by the version of their launcher: its image's tag, else the beginning of its digest.",
 )  # fmt: skip
 KUBEVIRT = Family(

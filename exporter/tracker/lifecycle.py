@@ -315,7 +315,9 @@ class Lifecycle:
             before = component.workload.version if session.seen_start else session.from_version
             rollout.from_version = component.differs(self.target(component)) or before
             rollout.before_us = standing.template and not session.seen_start
-        rollout.to_version = session.to_version if component.name != comps.OPERATOR else component.workload.version
+        to_version = component.workload.version if component.name == comps.OPERATOR else session.to_version
+        if not rollout.to_version or to_version == session.to_version:  # else it moves on, into the next session
+            rollout.to_version = to_version
         if not standing.complete:
             rollout.took_part = True
         if not rollout.took_part:

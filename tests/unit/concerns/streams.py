@@ -1,6 +1,6 @@
 """A hand-made stream of changes through the tracker and one concern, told like a story: list, put, take away, wait."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from exporter.concerns.base import Concern
@@ -59,12 +59,15 @@ class Stream(Generic[C]):
         self.concern = concern
         self.tracker = Tracker(settings or Settings())
         self.now = now
+        self.closing: Callable[[], None] = lambda: None
+        """Called when a session's report is taken, because another is about to begin."""
         self._stores = {name: Store(name) for name in resources.BY_NAME}
 
     def say(self, change: Change) -> None:
         """One change, as the fold gives it: transitions first."""
         for transition in self.tracker.observe(change):
             if isinstance(transition, Closed):
+                self.closing()
                 continue
             if isinstance(transition, Began):
                 self.tracker.session_began(transition.session)
