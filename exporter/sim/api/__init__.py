@@ -1,0 +1,1 @@
+"""The HTTP side: requests, answers, watches, and what faults do to them."""
