@@ -38,6 +38,9 @@ _WORDS = {
     "spec_changed": "whose spec was changed; KubeVirt's own rewrites of VMs apart",
 }  # fmt: skip
 
+# OpenMetrics reserves the ending `_created` for itself.
+_ENDINGS = {word: "added" if word == "created" else word for word in _WORDS}
+
 OBJECTS = Family(
     name="objects", kind=Kind.GAUGE, labels=("resource",),
     help="Objects that must survive an upgrade; those that virt-operator manages itself are left out.",
@@ -47,12 +50,15 @@ BEFORE = Family(
     help="Objects when the session began; missing where they were not listed then, or its beginning was not seen.",
 )  # fmt: skip
 TOTALS = {
-    word: Family(name=f"objects_{word}", kind=Kind.COUNTER, labels=("resource",), help=f"Objects {what}.")
+    word: Family(name=f"objects_{_ENDINGS[word]}", kind=Kind.COUNTER, labels=("resource",), help=f"Objects {what}.")
     for word, what in _WORDS.items()
 }
 SESSION = {
     word: Family(
-        name=f"session_objects_{word}", kind=Kind.GAUGE, labels=("resource",), help=f"Objects {what}, in the session."
+        name=f"session_objects_{_ENDINGS[word]}",
+        kind=Kind.GAUGE,
+        labels=("resource",),
+        help=f"Objects {what}, in the session.",
     )
     for word, what in _WORDS.items()
 }
