@@ -108,13 +108,10 @@ def _overview(report: Report) -> Table:
         f" {_text(migrations.in_flight)} in flight",
         "outdated guests": f"{_text(migrations.outdated)}, of which stranded: {_text(migrations.stranded)}",
         "unobserved": f"{guests.unobserved_seconds:.1f} s",
-        "versions lost": ", ".join(report.api.versions_lost),
-        "storage blocked": "\n".join(report.api.storage_blocked),
     }
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        if value:
-            table.add_row(name, value)
+        table.add_row(name, value)
     return table
 
 
