@@ -59,6 +59,8 @@ class Page:
                 self.complaints.append(text)
             case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
                 self.complaints.append(str(details))
+            case _:
+                pass
 
     async def look(self, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
         """Through a window of this size, with a system that is light or dark."""
@@ -70,7 +72,7 @@ class Page:
     async def open(self, url: str) -> None:
         """Go there, and wait until it is loaded."""
         await self.call("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete' && location.href.startsWith('http')")
+        await self.until("document.readyState === 'complete'")
 
     async def ask(self, script: str) -> Any:  # noqa: ANN401 - whatever the script gives
         """The value of an expression (or of its promise) in the page."""
@@ -80,9 +82,8 @@ class Page:
 
     async def until(self, script: str) -> None:
         """Wait until an expression is true."""
-        async with asyncio.timeout(DEADLINE):
-            while not await self.ask(script):
-                await asyncio.sleep(0.02)
+        look = f"const look = () => ({script}) ? done() : setTimeout(look, 20)"
+        await self.ask(f"new Promise((done) => {{ {look}; look(); }})")
 
 
 @contextlib.asynccontextmanager
@@ -119,10 +120,13 @@ async def page() -> AsyncIterator[Page]:
 async def _port(file: pathlib.Path, process: asyncio.subprocess.Process) -> int:
     """Chromium writes it there as soon as it listens."""
     async with asyncio.timeout(DEADLINE):
-        while True:
+        while not (lines := _lines(file)):
             assert process.returncode is None, "the browser ended"
-            with contextlib.suppress(FileNotFoundError):
-                lines = file.read_text().splitlines()
-                if len(lines) >= 2:
-                    return int(lines[0])
             await asyncio.sleep(0.02)
+        return int(lines[0])
+
+
+def _lines(file: pathlib.Path) -> list[str]:
+    """Of a file that is complete; none before."""
+    text = file.read_text() if file.exists() else ""
+    return text.splitlines() if "\n" in text else []
