@@ -13,11 +13,13 @@ import difflib
 import inspect
 import os
 import pathlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.real_apiserver import RealApiServer
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -131,3 +133,12 @@ def kube_apiserver_assets() -> pathlib.Path:
     if missing:
         pytest.fail(f"KUBEBUILDER_ASSETS={named} does not hold {' and '.join(missing)}", pytrace=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_apiserver(
+    kube_apiserver_assets: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealApiServer]:
+    """A kube-apiserver of our own, for all tests of this run."""
+    with RealApiServer(kube_apiserver_assets, tmp_path_factory.mktemp("apiserver"), users=("contract-user",)) as server:
+        yield server
