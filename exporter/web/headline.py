@@ -99,12 +99,8 @@ def _session(report: Report, status: Status) -> Html:
         el("p", badge(stands.tone, stands.word), el("span", kind(report), class_="kind"), class_="standing"),
         el("h1", path(report)),
         el("p", stands.why, _if_it_ended_now(report), class_="why"),
-        el(
-            "p",
-            el("progress", value=round(report.progress, 4), max=1, aria_label="Progress", class_=stands.tone.value),
-            el("strong", percent(report.progress), class_="percent"),
-            class_="far",
-        ),
+        _far("Control plane", report.progress, percent(report.progress), stands.tone),
+        _guests(report),
         _steps(report),
         el("dl", *_facts(report, status.now), class_="facts"),
         class_=f"headline {stands.tone.value}",
@@ -115,6 +111,28 @@ def _if_it_ended_now(report: Report) -> str | None:
     if report.verdict is not None or report.verdict_so_far is None:
         return None
     return f" Verdict if it ended now: {report.verdict_so_far.value}."
+
+
+def _far(what: str, ratio: float, says: str, tone: Tone) -> Html:
+    return el(
+        "p",
+        el("span", what, class_="muted"),
+        el("progress", value=round(ratio, 4), max=1, aria_label=what, class_=tone.value),
+        el("strong", says),
+        class_="far",
+    )
+
+
+def _guests(report: Report) -> Html | None:
+    """How many run in a new launcher: only once there is something to update them to."""
+    outdated, baseline = report.migrations.outdated, report.continuity.baseline
+    if report.observed_complete_at is None or outdated is None or baseline is None:
+        return None
+    guests = max(baseline, outdated)
+    done = guests - outdated
+    stranded = report.migrations.stranded or 0
+    tone = Tone.PLAIN if outdated > stranded else Tone.WARN if stranded else Tone.OK
+    return _far("Guests updated", done / guests if guests else 1.0, f"{done}/{guests}", tone)
 
 
 def _steps(report: Report) -> Html:

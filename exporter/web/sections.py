@@ -64,7 +64,7 @@ def components(report: Report, now: float) -> Html:
     def row(component: ComponentReport) -> tuple[str, ...]:
         return component.name, _version(component), _progress(component, report), _rollout(component, report, now)
 
-    columns = ("Component", "Version", "Updated", "State")
+    columns = ("Component", "Version", "New and ready", "State")
     known = report.components
     return card("Components", table(columns, map(row, known)) if known else nothing("None is known."))
 
@@ -75,21 +75,19 @@ def _version(component: ComponentReport) -> str:
 
 
 def _progress(component: ComponentReport, report: Report) -> Html:
-    """Pods at the target."""
-    updated, desired = component.updated, component.desired
-    if updated is None or desired is None:
+    """Pods at the target and ready."""
+    ready, desired = component.ready, component.desired
+    if ready is None or desired is None:
         return amount(None)
     done = Tone.PLAIN if component.completed_at is None else Tone.OK
     tone = Tone.BAD if component.name in report.stalled else done
-    label = f"{component.name}: pods at the target"
-    return bar(updated, max(desired, 1), says=f"{updated}/{desired}", label=label, tone=tone)
+    return bar(ready, max(desired, 1), says=f"{ready}/{desired}", label=f"{component.name}: new and ready", tone=tone)
 
 
 def _rollout(component: ComponentReport, report: Report, now: float) -> Html:
     """The state; what restarted or is not ready is said below it."""
-    beside = []
-    if component.ready is not None and component.desired is not None and component.ready < component.desired:
-        beside.append(f"{component.ready} of {component.desired} ready")
+    unready = (component.updated or 0) - (component.ready or 0)
+    beside = [f"{unready} new, not ready"] if unready > 0 else []
     if component.restarts:
         beside.append(f"{component.restarts} restarts")
     return together([_state(component, report, now), el("small", ", ".join(beside)) if beside else None])
@@ -121,7 +119,7 @@ def guests(report: Report) -> Html:
             tile("running at the start", continuity.baseline),
             tile("live migrated", continuity.migrated),
             tile("interrupted", interrupted.total, bad=Tone.BAD, note=counts(interrupted.by_reason.items())),
-            tile("still outdated", migrations.outdated),
+            tile("outdated now", migrations.outdated),
             tile("stranded", migrations.stranded, bad=Tone.WARN),
             tile("migrating now", migrations.in_flight),
             tile("failed migrations", migrations.failed, bad=Tone.WARN),

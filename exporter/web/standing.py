@@ -50,10 +50,10 @@ def of(report: Report) -> Standing:
 def _open(report: Report, unknown: list[SloReport]) -> Standing:
     """No verdict yet."""
     if report.stalled:
-        return Standing(Tone.WARN, "Stalled", f"No progress of {', '.join(report.stalled)}.")
+        return Standing(Tone.BAD, "Stalled", f"No progress of {', '.join(report.stalled)}.")
     critical = [finding.summary for finding in report.findings if finding.severity is Severity.CRITICAL]
     if critical:
-        return Standing(Tone.WARN, "In trouble", f"{critical[0]}.")
+        return Standing(Tone.BAD, "In trouble", f"{critical[0]}.")
     at_risk = [slo for slo in report.slos if slo.state is SloState.AT_RISK]
     if at_risk:
         return Standing(Tone.WARN, "At risk", f"Budget nearly spent: {_names(at_risk)}.")

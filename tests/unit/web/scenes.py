@@ -46,7 +46,7 @@ def component(
         completed_at=None if done is None else START + done,
         desired=2,
         updated=0 if done is None else 2,
-        ready=2,
+        ready=0 if done is None else 2,
         restarts=0,
     )
     return msgspec.structs.replace(report, **fields)
@@ -91,7 +91,7 @@ UNDER_WAY = r.Report(
     findings=(),
     components=(
         component("virt-operator", began=1, done=30),
-        component("virt-handler", began=69, desired=5, updated=3, ready=4),
+        component("virt-handler", began=69, desired=5, updated=3, ready=2),
         component("virt-controller"),
         component("virt-api"),
     ),
@@ -162,7 +162,7 @@ FAILED = msgspec.structs.replace(
     ),
     components=(
         component("virt-operator", began=1, done=30),
-        component("virt-handler", began=69, desired=5, updated=3, ready=4, restarts=7),
+        component("virt-handler", began=69, desired=5, updated=3, ready=2, restarts=7),
         component("virt-controller"),
         component("virt-api"),
     ),
