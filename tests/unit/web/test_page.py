@@ -57,7 +57,8 @@ def test_where_kubevirt_is_not_to_be_seen_it_says_so(odd: dict[str, Sync], said:
 def test_an_upgrade_under_way() -> None:
     said = text_of("under-way")
     for part in (
-        "On track Upgrade v1.3.0 → v1.4.0 No objective missed so far. Verdict if it ended now: inconclusive. Control plane 46 %",
+        "On track Upgrade v1.3.0 → v1.4.0 No objective missed so far. Verdict if it ended now: inconclusive.",
+        "Control plane 46 % Preparing Control plane Guests Settling Over",
         "Started 08:53:20 UTC 2 min 10 s ago",
         "virt-operator v1.3.0 → v1.4.0 2/2 ✓ done in 29 s",
         "virt-handler v1.3.0 → v1.4.0 2/5 • rolling for 1 min 1 s 1 new, not ready",
@@ -93,10 +94,8 @@ def test_a_failure_is_named_with_its_guests() -> None:
 
 def test_a_session_that_is_over_stays_until_the_next() -> None:
     said = text_of("passed")
-    assert (
-        "✓ Passed Upgrade v1.3.0 → v1.4.0 Every deciding objective was observed and met. Control plane 100 % Guests updated 59/60"
-        in said
-    )
+    assert "✓ Passed Upgrade v1.3.0 → v1.4.0 Every deciding objective was observed and met." in said
+    assert "Control plane 100 % Guests updated 59/60" in said
     assert "Over. No session is under way; watching." in said
     assert "Control plane complete 08:58:36 UTC after 5 min 16 s" in said
 
