@@ -163,20 +163,9 @@ class Rollout:
                 progress=progress,
             )
             if component.name == _HANDLER and known:
-                stage = self._stage_of(component, standing, view)
+                stage = _stage(component, standing)
                 self._stage = max(self._stage or stage, stage, key=_STAGES.index)
         self._rows = rows
-
-    def _stage_of(self, handler: Component, standing: Standing, view: View) -> str:
-        """KubeVirt raises maxUnavailable for the bulk; pods decide, since it also does so without any rollout."""
-        rollout = view.lifecycle.rollouts.get(_HANDLER)
-        if standing.complete or (rollout is not None and rollout.completed is not None):
-            return "done"
-        if not standing.template and not standing.updated:
-            return "pending"
-        limit = handler.workload.max_unavailable if handler.workload is not None else ""
-        canary = standing.ready == 0 or (standing.ready == 1 and limit in ("", "1"))
-        return "canary" if canary else "bulk"
 
     # Showing ---------------------------------------------------------------------------------------------------------
 
@@ -222,7 +211,8 @@ class Rollout:
             if row.progress is not None:
                 yield COMPONENT_PROGRESS(row.progress, component=name)
             yield from STATE.state(_state(row, rollout, stalled=name in stalled), component=name)
-            yield STALLED(name in stalled, component=name)
+            if view.sync.ready:
+                yield STALLED(name in stalled, component=name)
             yield RESTARTS(rollout.restarts, component=name)
             if rollout.progressed is not None:
                 yield MOVED(rollout.progressed, component=name)
@@ -267,6 +257,17 @@ def _progress(standing: Standing) -> float | None:
     if standing.desired is None:
         return None
     return min(standing.ready, standing.desired) / standing.desired if standing.desired else float(standing.complete)
+
+
+def _stage(handler: Component, standing: Standing) -> str:
+    """KubeVirt raises maxUnavailable for the bulk; pods decide, since it also does so without any rollout."""
+    if standing.complete:
+        return "done"
+    if not standing.template and not standing.updated:
+        return "pending"
+    limit = handler.workload.max_unavailable if handler.workload is not None else ""
+    canary = standing.ready == 0 or (standing.ready == 1 and limit in ("", "1"))
+    return "canary" if canary else "bulk"
 
 
 def _state(row: _Row, rollout: TrackedRollout, *, stalled: bool) -> str:

@@ -200,7 +200,7 @@ def test_a_cluster_whose_clock_differs_from_ours_has_the_same_gaps(clock: float)
     assert account(stream) == (1, 17.0, 17.0)
 
 
-@pytest.mark.parametrize("clock", [-60.0, -8.0, 8.0, 60.0])
+@pytest.mark.parametrize("clock", [-60.0, -8.0, 3.0, 8.0, 60.0])
 def test_a_holder_whose_clock_differs_from_the_others_leaves_the_same_gap(clock: float) -> None:
     stream = cluster()
     begin(stream)
@@ -234,6 +234,19 @@ def test_a_watch_that_resumes_tells_late_and_in_one_burst_what_happened() -> Non
         stream.put(builders.lease(CONTROLLER, "a" if seconds == 2 else "b", cut + seconds))
     assert account(stream) == (1, 17.0, 17.0)
     assert stream.value(leadership.GAP, CONTROLLER) == 0
+
+
+def test_a_long_burst_of_late_news_is_no_difference_of_clocks() -> None:
+    stream = cluster()
+    begin(stream)
+    renew(stream, times=3)
+    cut = stream.now
+    stream.sync(resources.LEASES, Sync.INTERRUPTED)
+    stream.now += 180
+    stream.sync(resources.LEASES, Sync.SYNCED)
+    for seconds in (*range(2, 121, 2), 137):
+        stream.put(builders.lease(CONTROLLER, "b" if seconds == 137 else "a", cut + seconds))
+    assert account(stream) == (1, 17.0, 17.0)
 
 
 def test_a_holders_clock_that_is_set_leaves_no_gap() -> None:
@@ -293,14 +306,17 @@ def test_a_hand_over_between_two_lists_is_measured_by_the_leases_own_times() -> 
     assert account(stream) == (1, 18.0, 18.0)
 
 
-def test_of_a_hand_over_in_a_long_blind_time_only_what_is_certain_counts() -> None:
+@pytest.mark.parametrize("transitions", [1, 3])
+def test_of_hand_overs_in_a_long_blind_time_only_what_is_certain_counts(transitions: int) -> None:
     """The old holder may have renewed unseen: nobody may be blamed for a gap of five minutes."""
     stream = cluster()
     begin(stream)
     stream.sync(resources.LEASES, Sync.INTERRUPTED)
     stream.now += 300
-    stream.list(resources.LEASES, builders.lease(CONTROLLER, "b", stream.now, acquired=stream.now - 4, transitions=3))
-    assert account(stream) == (3, 45.0, 15.0)
+    stream.list(
+        resources.LEASES, builders.lease(CONTROLLER, "b", stream.now, acquired=stream.now - 4, transitions=transitions)
+    )
+    assert account(stream) == (transitions, 15.0 * transitions, 15.0)
 
 
 def test_a_gap_that_was_open_when_the_watch_was_cut_counts_in_full() -> None:
@@ -312,6 +328,30 @@ def test_a_gap_that_was_open_when_the_watch_was_cut_counts_in_full() -> None:
     assert account(stream) == (0, 45.0, 45.0)
     stream.list(resources.LEASES, builders.lease(CONTROLLER, "b", stream.now, acquired=stream.now - 10, transitions=1))
     assert account(stream) == (1, 70.0, 70.0)
+
+
+def test_of_an_open_gap_that_its_own_holder_ended_unseen_the_part_we_saw_counts() -> None:
+    stream = cluster()
+    begin(stream)
+    stream.now += 50
+    stream.sync(resources.LEASES, Sync.INTERRUPTED)
+    stream.now += 30
+    stream.list(resources.LEASES, builders.lease(CONTROLLER, "a", stream.now))
+    assert account(stream) == (0, 50.0, 50.0)
+
+
+def test_a_watch_that_is_cut_again_before_there_was_news_leaves_no_gap() -> None:
+    stream = cluster()
+    begin(stream)
+    stream.sync(resources.LEASES, Sync.INTERRUPTED)
+    stream.now += 60
+    stream.sync(resources.LEASES, Sync.SYNCED)
+    stream.now += 1
+    stream.sync(resources.LEASES, Sync.INTERRUPTED)
+    stream.now += 60
+    assert account(stream) == (0, 0.0, 0.0)
+    stream.list(resources.LEASES, builders.lease(CONTROLLER, "a", stream.now))
+    assert account(stream) == (0, 0.0, 0.0)
 
 
 def test_a_lease_that_stays_silent_after_the_watch_resumed_is_expired() -> None:

@@ -166,6 +166,25 @@ def test_only_the_component_whose_turn_it_is_can_be_stalled() -> None:
     assert stream.state(rollout.STATE, HANDLER) == "rolling"
 
 
+def test_a_stall_is_not_judged_from_half_of_the_lists() -> None:
+    stream = upgrading()
+    stream.put(builders.workload(HANDLER, NEW, desired=3))
+    stream.wait(600)
+    assert {key for key, value in stream.values(rollout.STALLED).items() if value} == {(HANDLER,)}
+    again = stream.restart(Rollout())
+    again.lists(
+        builders.kubevirt(NEW, OLD),
+        builders.workload(OPERATOR, NEW, desired=1),
+        builders.pod(OPERATOR, "new", NEW),
+        builders.workload(CONTROLLER, desired=1),
+        builders.pod(CONTROLLER),
+        without=[resources.DAEMONSETS],
+    )
+    assert again.values(rollout.STALLED) == {}
+    assert again.state(rollout.STATE, CONTROLLER) == "pending"
+    assert again.state(rollout.STATE, HANDLER) == "rolling"
+
+
 def test_the_handlers_stages() -> None:
     stream = upgrading()
     assert stream.state(rollout.STAGE) == "pending"
@@ -311,22 +330,25 @@ def test_a_restart_goes_on_with_the_session() -> None:
     again = stream.restart(Rollout())
     assert again.concern.report(again.now, again.tracker) == report
     after = {f.name: again.values(f) for f in rollout.FAMILIES if f.name.startswith("session_")}
-    assert after == before | {rollout.OUT_OF_ORDER.name: {}}
+    assert after == before | {rollout.OUT_OF_ORDER.name: {}, rollout.STALLED.name: {}}
+    again.list(resources.DAEMONSETS, builders.workload(HANDLER, NEW, desired=3))
+    again.list(resources.PODS)
+    assert again.concern.report(again.now, again.tracker) == report  # half of the lists say nothing
     again.lists(
         builders.kubevirt(NEW, OLD),
         builders.workload(OPERATOR, NEW, desired=1),
         builders.pod(OPERATOR, "new", NEW),
         builders.workload(HANDLER, NEW, desired=3),
         builders.pod(HANDLER, "a", NEW, uid="new-a"),
-        builders.pod(HANDLER, "b"),
+        builders.pod(HANDLER, "b", NEW, uid="new-b"),
         builders.pod(HANDLER, "c"),
         builders.workload(CONTROLLER, desired=1),
         builders.pod(CONTROLLER),
         builders.workload(API, desired=1),
         builders.pod(API),
     )
-    assert again.concern.report(again.now, again.tracker) == report
-    replace(again, HANDLER, "b")
+    assert [p.ready for p in report] == [1, 1, 0, 0]
+    assert [p.ready for p in again.concern.report(again.now, again.tracker)] == [1, 2, 0, 0]
     assert again.state(rollout.STAGE) == "bulk"
 
 
@@ -409,6 +431,15 @@ def test_a_restart_remembers_since_when_a_handler_is_away() -> None:
     again = stream.restart(Rollout())
     again.lists(*(o for o in everything() if o.key != f"{builders.NAMESPACE}/{HANDLER}-a"))
     assert again.values(nodes.UNREADY_SINCE) == {("node-a",): START}
+
+
+def test_a_node_whose_guests_left_while_we_restarted_does_not_show() -> None:
+    stream = cluster()
+    stream.drop(builders.pod(HANDLER, "a"))
+    again = stream.restart(Rollout())
+    gone = {f"{builders.NAMESPACE}/{HANDLER}-a", "guests/a"}
+    again.lists(*(o for o in everything() if o.key not in gone))
+    assert again.value(nodes.UNREADY) == 0
 
 
 # --- what KubeVirt says, and leaves ---
