@@ -42,6 +42,13 @@ def pages_of(spec: ResourceSpec, size: int) -> ResourceSpec:
     return msgspec.structs.replace(spec, page=size)
 
 
+async def watching(subject: Subject, follower: Following, name: str) -> None:
+    """Wait until its watch has told of an object."""
+    await follower.until(lambda f: f.lists)
+    await subject.put(VMS, vm(name))
+    await follower.until(lambda f: f.status.events)
+
+
 # --- lists
 
 
@@ -168,7 +175,7 @@ async def test_quiet_stream_is_in_sync_again_once_it_holds(subject: Subject) -> 
     async with subject, Proxy(subject.port) as proxy:
         await subject.define(VMS)
         async with Following(await subject.access(port=proxy.port), VMS) as follower:
-            await follower.until(lambda f: f.lists)
+            await watching(subject, follower, "a")
             proxy.cut()
             await follower.until(lambda f: f.states == [SYNCED, INTERRUPTED, SYNCED])
         assert len(follower.lists) == 1
@@ -178,9 +185,7 @@ async def test_line_cut_in_the_middle_is_told_once_and_whole(subject: Subject) -
     async with subject, Proxy(subject.port) as proxy:
         await subject.define(VMS)
         async with Following(await subject.access(port=proxy.port), VMS) as follower:
-            await follower.until(lambda f: f.status.watches and f.lists)
-            await subject.put(VMS, vm("before"))
-            await follower.knows("before")
+            await watching(subject, follower, "before")
             proxy.allowance = 20_000
             await subject.put(VMS, vm("long", annotations={"text": "x" * 100_000}))
             await follower.knows("before", "long")
@@ -195,9 +200,7 @@ async def test_silent_stream_is_given_up(subject: Subject) -> None:
         async with Following(
             await subject.access(port=proxy.port), VMS, watch_silence=0.3, request_deadline=0.5
         ) as follower:
-            await follower.until(lambda f: f.lists)
-            await subject.put(VMS, vm("before"))
-            await follower.knows("before")
+            await watching(subject, follower, "before")
             proxy.freeze()
             await subject.put(VMS, vm("meanwhile"))
             await follower.until(lambda f: f.status.errors.get("silence"))
