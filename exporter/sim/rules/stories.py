@@ -60,6 +60,8 @@ def cluster_is_complete(scenario: Scenario) -> list[str]:
         problems.append(f"cluster.stranded: {spec.stranded} of {spec.guests} guests cannot be stranded")
     if spec.parallel_migrations < 1:
         problems.append("cluster.parallel-migrations: at least one has to be allowed")
+    if spec.lease_seconds < 3:
+        problems.append("cluster.lease-seconds: it is renewed every 2 s, so it has to last 3 s at least")
     unknown = set(spec.update_methods) - {"LiveMigrate", "Evict"}
     if unknown:
         problems.append(f"cluster.update-methods: {', '.join(sorted(unknown))} does not exist")

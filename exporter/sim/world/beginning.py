@@ -134,7 +134,8 @@ def _control_plane(world: World, release: Release) -> None:
     for component in (workloads.OPERATOR, workloads.CONTROLLER):
         leader = world.of(component)[0]
         world.leader[component] = leader
-        _create(world, leaders.LEASES, platform.lease(component, leader.name, at=world.now))
+        seconds = world.spec.lease_seconds
+        _create(world, leaders.LEASES, platform.lease(component, leader.name, at=world.now, seconds=seconds))
 
 
 def _guests(world: World, release: Release) -> None:

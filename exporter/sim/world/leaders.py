@@ -10,7 +10,6 @@ from exporter.sim.world.objects.platform import NAMESPACE
 from exporter.sim.world.world import ControlPod, World
 
 LEASES = "leases.coordination.k8s.io"
-LEASE_SECONDS = 15.0
 _RENEW_SECONDS = 2.0
 
 
@@ -25,7 +24,7 @@ def election(world: World, component: str) -> Process:
                 body["spec"]["renewTime"] = times.micros(renewed)
             yield Steady(_RENEW_SECONDS + world.random.uniform(0.0, 0.02))
         world.leader[component] = None
-        yield Steady(max(0.0, renewed + LEASE_SECONDS - world.now) + world.random.uniform(0.4, 2.4))
+        yield Steady(max(0.0, renewed + world.spec.lease_seconds - world.now) + world.random.uniform(0.4, 2.4))
         while (successor := _successor(world, component)) is None:
             yield Steady(1.0)
         _hand_over(world, component, successor, renewed)

@@ -49,6 +49,7 @@ class ClusterSpec:
     stranded: int = 1  # guests that cannot migrate, the last ones
     update_methods: tuple[str, ...] = ("LiveMigrate",)
     parallel_migrations: int = 5
+    lease_seconds: int = 15  # of real time, however short everything else is (--leader-elect-lease-duration)
     handover: Literal["direct", "via-old"] = (
         "direct"  # direct: a leader's pod is the last of the old ones to go; via-old: the first
     )

@@ -293,13 +293,13 @@ def disruption_budget(component: str, release: Release, *, replicas: int) -> JSO
     }  # fmt: skip
 
 
-def lease(name: str, holder: str, *, at: float) -> JSON:
+def lease(name: str, holder: str, *, at: float, seconds: int) -> JSON:
     """A Lease that `holder` has just acquired."""
     return {
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "holderIdentity": holder,
-            "leaseDurationSeconds": 15,
+            "leaseDurationSeconds": seconds,
             "acquireTime": times.micros(at),
             "renewTime": times.micros(at),
             "leaseTransitions": 0,
