@@ -42,6 +42,11 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def unconditional_update(self) -> bool:
+        """Whether an update may come without the version it is made from."""
+        return not self.custom and self.plural not in {"leases", "customresourcedefinitions", "apiservices"}
+
+    @property
     def singular(self) -> str:
         return self.kind.lower()
 

@@ -22,11 +22,13 @@ from exporter.sim.store import Event, Key, Store
 REINITIALIZING_SECONDS = 0.7  # how long a watch of a changed definition is answered with 429
 
 ResourceListener = Callable[[str], None]
+_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _STILL_STORED = (
     'Invalid value: "{version}": missing from spec.versions; {version} was previously a storage version, and must '
     "remain in spec.versions until a storage migration ensures no data remains persisted in {version} and removes "
     "{version} from status.storedVersions"
 )
+_OPTIONAL = ("labels", "annotations", "finalizers", "ownerReferences")  # left out where they are empty
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -103,7 +105,7 @@ class Cluster:
         if not metadata.get("name"):
             metadata["name"] = f"{metadata['generateName']}{self.suffix()}"
         if metadata.get("resourceVersion"):
-            raise Refusal(500, "InternalError", "resourceVersion should not be set on objects to be created")
+            raise Refusal(500, "", "resourceVersion should not be set on objects to be created")
         key = self._key(known, metadata)
         if key in self.store.table(resource).entries:
             raise refusals.already_exists(known.plural, known.group, key[1])
@@ -154,7 +156,7 @@ class Cluster:
         if dry_run or msgspec.json.encode(body) == raw:
             return body
         if body["metadata"].get("deletionTimestamp") and not body["metadata"].get("finalizers") and resource != "pods":
-            self._remove(known, key, body)
+            self._remove(known, key)
             return body
         self._write(known, key, body)
         if resource == CRDS and old["spec"] != body["spec"]:
@@ -166,18 +168,37 @@ class Cluster:
         known = self._resources[resource]
         body = self.get(resource, name, namespace)
         if uid and uid != body["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {body['metadata']['uid']}"
-            raise refusals.conflict(known.plural, known.group, name, why)
+            why = (
+                f"the UID in the precondition ({uid}) does not match the UID in record ({body['metadata']['uid']}). "
+                "The object might have been deleted and then recreated"
+            )
+            raise refusals.conflict(known.kind, known.group, name, why)
         if dry_run:
             return body
+        if resource == CRDS:
+            return self._terminate(body)
         if body["metadata"].get("finalizers"):
             if not body["metadata"].get("deletionTimestamp"):
                 body["metadata"]["deletionTimestamp"] = times.seconds(self.clock())
                 body["metadata"]["deletionGracePeriodSeconds"] = 0
                 self._write(known, (namespace, name), body)
             return body
-        self._remove(known, (namespace, name), body)
+        self._remove(known, (namespace, name))
         return body
+
+    def _terminate(self, definition: JSON) -> JSON:
+        """A definition goes in two steps: it says that it is terminating; then it and its objects are gone."""
+        known, name = self._resources[CRDS], definition["metadata"]["name"]
+        now = times.seconds(self.clock())
+        definition["metadata"] |= {"deletionTimestamp": now, "finalizers": [_CLEANUP]}
+        terminating = _condition(
+            "Terminating", now, "InstanceDeletionInProgress", "CustomResource deletion is in progress"
+        )
+        definition["status"]["conditions"].append(terminating)
+        self._write(known, ("", name), definition)
+        self._undefine(definition)
+        self.store.remove(CRDS, ("", name), at=self.clock())
+        return definition
 
     # -- custom resources --------------------------------------------------------------------------------------------
 
@@ -221,7 +242,7 @@ class Cluster:
         if resource.key in self._resources:
             table = self.store.table(resource.key)
             self._resources[resource.key] = resource
-            table.forget_before(self.store.version)
+            table.forget_before(self.store.version + 1)
             self._reset(resource.key)
         self._resources[resource.key] = resource
 
@@ -245,6 +266,9 @@ class Cluster:
 
     def _check_precondition(self, known: Resource, old: JSON, new: JSON) -> None:
         asked = new["metadata"].get("resourceVersion")
+        if not asked and not known.unconditional_update:
+            problems = [("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")]
+            raise refusals.invalid(known.plural, known.group, new["metadata"]["name"], problems)
         if asked and asked != old["metadata"]["resourceVersion"]:
             raise refusals.conflict(known.plural, known.group, new["metadata"]["name"])
         uid = new["metadata"].get("uid")
@@ -257,10 +281,8 @@ class Cluster:
             managed_fields.add(body, at=self.clock())
         return self.store.write(known.key, key, body, at=self.clock())
 
-    def _remove(self, known: Resource, key: Key, body: JSON) -> None:
+    def _remove(self, known: Resource, key: Key) -> None:
         self.store.remove(known.key, key, at=self.clock())
-        if known.key == CRDS:
-            self._undefine(body)
 
 
 def decode(raw: bytes) -> JSON:
@@ -272,6 +294,9 @@ def decode(raw: bytes) -> JSON:
 def _in_order(body: JSON, known: Resource) -> JSON:
     """The object with its type first, as the store keeps it and lists rely on it."""
     rest = {name: value for name, value in body.items() if name not in {"apiVersion", "kind"}}
+    for name in _OPTIONAL:
+        if name in rest["metadata"] and not rest["metadata"][name]:
+            del rest["metadata"][name]
     return {"apiVersion": known.api_version(known.storage), "kind": known.kind, **rest}
 
 

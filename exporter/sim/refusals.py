@@ -31,10 +31,11 @@ class Refusal(Exception):
             "metadata": {"continue": self.token} if self.token else {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         }
-        if self.details:
+        if self.reason:
+            body["reason"] = self.reason
+        if self.details is not None:
             body["details"] = self.details
         return body
 
@@ -62,19 +63,32 @@ def conflict(resource: str, group: str, name: str, why: str = "") -> Refusal:
     return Refusal(409, "Conflict", message, details=details)
 
 
-def invalid(kind: str, group: str, name: str, problems: list[tuple[str, str]]) -> Refusal:
+def invalid(
+    kind: str, group: str, name: str, problems: list[tuple[str, str]], *, reason: str = "FieldValueInvalid"
+) -> Refusal:
     """`problems`: pairs of a field path and what is wrong with it."""
-    causes = [{"reason": "FieldValueInvalid", "message": text, "field": field} for field, text in problems]
+    causes = [{"reason": reason, "message": text, "field": field} for field, text in problems]
     qualified = f"{kind}.{group}" if group else kind
     listed = ", ".join(f"{field}: {text}" for field, text in problems)
     listed = f"[{listed}]" if len(problems) > 1 else listed
-    details: JSON = {"name": name, "group": group, "kind": kind, "causes": causes}
+    details: JSON = {"group": group, "kind": kind, "causes": causes, **({"name": name} if name else {})}
     return Refusal(422, "Invalid", f'{qualified} "{name}" is invalid: {listed}', details=details)
 
 
 def bad_request(message: str) -> Refusal:
     """400 with these words."""
     return Refusal(400, "BadRequest", message)
+
+
+def no_such_resource() -> Refusal:
+    """404 for a resource or subresource that a group of the API server's own does not have."""
+    return Refusal(404, "NotFound", "the server could not find the requested resource", details={})
+
+
+def unparsable_version(text: str) -> Refusal:
+    """500, as it is, for a resourceVersion that is no number."""
+    problem = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+    return Refusal(500, "", f'resourceVersion: Invalid value: "{text}": {problem}')
 
 
 def forbidden(*, user: str, verb: str, resource: str, group: str, namespace: str, name: str) -> Refusal:

@@ -60,7 +60,7 @@ def _field_term(text: str, *, pods: bool) -> _Term:
         name, _, value = text.partition("=")
         value = value.removeprefix("=")
     if name not in (_FIELDS | _POD_FIELDS if pods else _FIELDS):
-        raise refusals.bad_request(f'field label not supported: "{name}"')
+        raise refusals.bad_request(f"field label not supported: {name}")
     if operator:
         return lambda are: are.get(name, "") != value
     return lambda are: are.get(name, "") == value

@@ -79,7 +79,7 @@ def _operated(body: JSON, patch: Any) -> JSON:  # noqa: ANN401
             _operate(result, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
             message = "the server rejected our request due to an error in our request"
-            raise Refusal(422, "Invalid", message) from error
+            raise Refusal(422, "Invalid", message, details={}) from error
     return result
 
 

@@ -65,16 +65,16 @@ class Reader:
             ask.query.get("labelSelector", ""), ask.query.get("fieldSelector", ""), pods=resource.plural == "pods"
         )
         number, position, snapshot = self._where(ask, resource, stale)
-        chosen = _choose(snapshot.entries, ask.namespace if resource.namespaced else "", predicate)
-        limit = _limit(ask)
-        page = chosen[position : position + limit] if limit else chosen[position:]
+        entries = _in_namespace(snapshot.entries, ask.namespace if resource.namespaced else "")
+        page, end = _page(entries, position, _limit(ask), predicate)
         metadata: JSON = {"resourceVersion": str(snapshot.version)}
-        left = len(chosen) - position - len(page)
-        if left:
+        if resource.custom and form is Form.WHOLE:
+            metadata["continue"] = ""
+        if end < len(entries):
             number = number or self._keep(snapshot)
-            metadata["continue"] = _token(number, snapshot.version, position + len(page), page[-1])
-            if predicate is None:
-                metadata["remainingItemCount"] = left
+            metadata["continue"] = _token(number, snapshot.version, end, entries[end - 1])
+            if predicate is None and form is Form.WHOLE:
+                metadata["remainingItemCount"] = len(entries) - end
         table = self._cluster.store.table(resource.key)
         items = [forms.item(table.unpack(entry.packed), resource, version=ask.version, form=form) for entry in page]
         return forms.listing(items, resource, version=ask.version, form=form, metadata=metadata)
@@ -88,7 +88,9 @@ class Reader:
         content = _read_token(token)
         snapshot = self._snapshots.get(content["snapshot"])
         if content["snapshot"] == "inconsistent":
-            return "", _position_after(self.freeze(resource.key), content), self.freeze(resource.key)
+            now = self.freeze(resource.key)
+            entries = _in_namespace(now.entries, ask.namespace if resource.namespaced else "")
+            return "", _position_after(entries, content), now
         if snapshot is None or self._cluster.clock() > snapshot.at + self._token_seconds:
             raise refusals.expired_continue(_encode({**content, "snapshot": "inconsistent"}))
         return content["snapshot"], content["position"], snapshot
@@ -101,12 +103,22 @@ class Reader:
         return number
 
 
-def _choose(entries: list[Entry], namespace: str, predicate: Predicate | None) -> list[Entry]:
-    if namespace:
-        entries = [entry for entry in entries if entry.key[0] == namespace]
-    if predicate is not None:
-        entries = [entry for entry in entries if predicate(entry.labels, entry.fields)]
-    return entries
+def _in_namespace(entries: list[Entry], namespace: str) -> list[Entry]:
+    return [entry for entry in entries if entry.key[0] == namespace] if namespace else entries
+
+
+def _page(entries: list[Entry], start: int, limit: int, predicate: Predicate | None) -> tuple[list[Entry], int]:
+    """Up to `limit` matching entries, and where the search ended: a page that is full may be the last, unknowingly."""
+    if predicate is None:
+        end = min(len(entries), start + limit) if limit else len(entries)
+        return entries[start:end], end
+    page: list[Entry] = []
+    for position in range(start, len(entries)):
+        if predicate(entries[position].labels, entries[position].fields):
+            page.append(entries[position])
+            if limit and len(page) == limit:
+                return page, position + 1
+    return page, len(entries)
 
 
 def _limit(ask: Ask) -> int:
@@ -122,14 +134,14 @@ def _check_version(text: str, current: int) -> None:
     if text in {"", "0"}:
         return
     if not text.isdigit():
-        raise refusals.bad_request(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: invalid syntax')
+        raise refusals.unparsable_version(text)
     if int(text) > current:
         raise refusals.too_large_version(int(text), current)
 
 
-def _position_after(snapshot: Snapshot, content: JSON) -> int:
+def _position_after(entries: list[Entry], content: JSON) -> int:
     start = (content["namespace"], content["name"])
-    return sum(1 for entry in snapshot.entries if entry.key <= start)
+    return sum(1 for entry in entries if entry.key <= start)
 
 
 def _token(number: str, version: int, position: int, last: Entry) -> str:
@@ -147,5 +159,5 @@ def _read_token(token: str) -> JSON:
         content: JSON = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         content["snapshot"], content["position"]
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise refusals.bad_request(f"continue key is not valid: {error}") from error
+        raise refusals.bad_request(f"invalid continue token: continue key is not valid: {error}") from error
     return content

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 from aiohttp import web
 
+from exporter.sim import catalogue, refusals
 from exporter.sim.access import Access, Attempt
 from exporter.sim.api import asking, discovery, forms, wire
 from exporter.sim.api.aggregated import GROUP, Aggregated, Replica
@@ -75,7 +76,7 @@ class Server:
     async def start(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> str:
         """Listen on loopback; the URL to reach the server at."""
         self._tls = tls
-        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0.1)
         await self._runner.setup()
         self._port = port
         await self._listen()
@@ -195,9 +196,7 @@ class Server:
             case "delete":
                 return 200, msgspec.json.encode(self._writer.delete(ask, resource, content)), _JSON
             case _:
-                raise Refusal(
-                    405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
-                )
+                raise Refusal(405, "MethodNotAllowed", _NOT_ALLOWED, details={})
 
     def _document(self, path: str) -> tuple[int, bytes, str]:
         """Health, version and discovery; the plain 404 for every path that is nothing."""
@@ -218,8 +217,10 @@ class Server:
                 body = discovery.group(resources, group)
             case ["apis", group, version]:
                 body = discovery.resources_of(resources, group, version)
-            case _:
+            case [("api" | "apis" | "version"), *_]:
                 body = None
+            case _:
+                return 404, msgspec.json.encode({"paths": ["/api", "/apis", "/livez", "/readyz", "/version"]}), _JSON
         if body is None:
             return 404, b"404 page not found\n", "text/plain"
         return 200, msgspec.json.encode(body), _JSON
@@ -232,9 +233,15 @@ class Server:
         )
         resource = self._cluster.resources.get(ask.resource)
         if resource is None or ask.version not in resource.versions:
-            raise _NoSuchPath
+            raise refusals.no_such_resource() if ask.group in _OWN_GROUPS else _NoSuchPath
         if ask.subresource and not (ask.subresource == "status" and resource.status_subresource):
-            raise Refusal(404, "NotFound", "the server could not find the requested resource")
+            if resource.custom:
+                raise refusals.not_found(resource.plural, resource.group, ask.name)
+            raise refusals.no_such_resource()
+        if ask.verb == "create" and resource.namespaced and not ask.namespace:
+            if resource.custom:
+                raise _NoSuchPath
+            raise Refusal(405, "MethodNotAllowed", _NOT_ALLOWED, details={})
         return resource
 
     def _check_access_to_path(self, request: web.BaseRequest) -> None:
@@ -255,6 +262,8 @@ class Server:
 
 
 _JSON = "application/json"
+_NOT_ALLOWED = "the server does not allow this method on the requested resource"
+_OWN_GROUPS = {resource.group for resource in catalogue.BUILTIN}
 
 
 class _PathRefusal(Refusal):

@@ -77,6 +77,21 @@ class Watch:
         """Answer `request` until the end. Raises `Refusal` before anything is sent."""
         if self._cluster.reinitializing(self._resource.key):
             raise refusals.initializing()
+        unsubscribe = self._cluster.store.subscribe(self._announce)  # before the history is read: nothing in between
+        forget = self._cluster.on_reset(self._reset)
+        try:
+            self._begin_or_expire()
+            response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            await response.prepare(request)
+            with contextlib.suppress(ConnectionError):  # the client went
+                await self._send(request, response, fault)
+        finally:
+            unsubscribe()
+            forget()
+        return response
+
+    def _begin_or_expire(self) -> None:
+        """A version that is too old is told in the stream: an ERROR event, and the end."""
         try:
             self._begin()
         except Refusal as refusal:
@@ -84,23 +99,13 @@ class Watch:
                 raise
             self._lines.append(_line("ERROR", msgspec.json.encode(refusal.status)))
             self._closed = True
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await response.prepare(request)
-        unsubscribe = self._cluster.store.subscribe(self._announce)
-        forget = self._cluster.on_reset(self._reset)
-        try:
-            await self._send(request, response, fault)
-        finally:
-            unsubscribe()
-            forget()
-        return response
 
     def _begin(self) -> None:
         """Queue what the client has missed: everything there is, or the history since its version."""
         asked = self._ask.query.get("resourceVersion", "")
         table = self._cluster.store.table(self._resource.key)
         if asked and not asked.isdigit():
-            raise refusals.bad_request(f'resourceVersion: Invalid value: "{asked}": must be a number')
+            raise refusals.unparsable_version(asked)
         if asked in {"", "0"} or self._ask.flag("sendInitialEvents"):
             for entry in table.ordered():
                 if self._filter.namespace in {"", entry.key[0]} and (

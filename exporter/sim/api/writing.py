@@ -29,10 +29,12 @@ class Writer:
         body = self._read(content, ask, resource)
         if not body["metadata"].get("name") and not body["metadata"].get("generateName"):
             problems = [("metadata.name", "Required value: name or generateName is required")]
-            raise refusals.invalid(resource.kind, resource.group, "", problems)
+            raise refusals.invalid(resource.kind, resource.group, "", problems, reason="FieldValueRequired")
         namespace = ask.namespace
         if resource.namespaced and not self._cluster.exists("namespaces", namespace):
             raise refusals.not_found("namespaces", "", namespace)
+        if resource.status_subresource:
+            body.pop("status", None)
         self._admit(resource, "create", body)
         return self._cluster.create(resource.key, body, dry_run=ask.dry_run)
 
@@ -48,7 +50,8 @@ class Writer:
         if kind == patching.STRATEGIC and resource.custom:
             raise patching.unsupported()
         if kind == patching.APPLY and not ask.query.get("fieldManager"):
-            raise refusals.bad_request('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value')
+            problems = [("fieldManager", "Required value: is required for apply patch")]
+            raise refusals.invalid("PatchOptions", "meta.k8s.io", "", problems, reason="FieldValueRequired")
         patch = self._decode(content, as_yaml=kind == patching.APPLY)
         namespace = ask.namespace if resource.namespaced else ""
         old = self._cluster.find(resource.key, ask.name, namespace)
@@ -58,7 +61,7 @@ class Writer:
             return self.create(ask, resource, msgspec.json.encode(patch)), True
         body = patching.apply(kind, old, patch)
         asked = (patch.get("metadata") or {}).get("resourceVersion") if isinstance(patch, dict) else None
-        body["metadata"]["resourceVersion"] = asked or ""
+        body["metadata"]["resourceVersion"] = asked or old["metadata"]["resourceVersion"]
         self._admit(resource, "update", body)
         return self._cluster.replace(
             resource.key, body, subresource=ask.subresource, check_version=True, dry_run=ask.dry_run
