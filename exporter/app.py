@@ -29,8 +29,9 @@ from exporter.kube.status import WatchStatus
 from exporter.kube.watcher import Watcher
 from exporter.model import resources
 from exporter.model.changes import Sync, TimePassed
-from exporter.model.report import Report
+from exporter.model.report import Report, Severity
 from exporter.model.resources import Scope
+from exporter.report import news
 from exporter.web import page, server
 from exporter.web.status import Status
 
@@ -66,9 +67,10 @@ class Daemon:
         self._page = page_of(folded, self._own)
         self._started_at = clock.now()
         self._ready = False
+        self._told: Sequence[Report] = folded.reports(self._started_at)
 
     async def tick(self) -> None:
-        """Tell the fold when the time it waits for has come, for ever; and notice when we become ready."""
+        """Tell the fold when the time it waits for has come, and the log what is new, for ever."""
         while True:
             now = self._clock.now()
             while (due := self._fold.deadline()) is not None and due <= now:
@@ -76,6 +78,7 @@ class Daemon:
                 self._fold.feed(TimePassed(at=due))
             if not self._ready and not missing(self._watched()):
                 self._become_ready(now)
+            self._tell(self._fold.reports(now))
             await asyncio.sleep(TICK)
 
     def _become_ready(self, now: float) -> None:
@@ -83,6 +86,11 @@ class Daemon:
         _LOG.info("ready", extra={"seconds": round(now - self._started_at, 1)})
         gc.collect()
         gc.freeze()  # what was listed lives as long as we do; later collections need not look at it
+
+    def _tell(self, reports: Sequence[Report]) -> None:
+        for event, severity, about in news.news(self._told, reports):
+            _LOG.log(logging.INFO if severity is Severity.INFO else logging.WARNING, event, extra=about)
+        self._told = reports
 
     def metrics(self, encoding: negotiation.Encoding) -> bytes:
         """The metrics page as of now."""
@@ -138,8 +146,10 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
     """
     clock, stop = Clock(), asyncio.Event()
     folded = fold.Fold(configuration.core, exporter_version=exporter.__version__)
-    credentials = await access.load(configuration.cluster)
-    async with Api(credentials, deadline=configuration.watching.request_deadline) as api:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_signals(stop, give_up=give_up))
+        credentials = await access.load(configuration.cluster)
+        api = await stack.enter_async_context(Api(credentials, deadline=configuration.watching.request_deadline))
         watcher = Watcher(
             Surroundings(
                 api=api,
@@ -150,10 +160,9 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             )
         )
         daemon = Daemon(folded, watched=lambda: watcher.statuses, clock=clock, stop=stop)
-        with _signals(stop, give_up=give_up):
-            async with server.serving(daemon, page=page, address=configuration.serving.listen):
-                _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
-                await until(stop, {"watcher": watcher.run, "clock": daemon.tick})
+        await stack.enter_async_context(server.serving(daemon, page=page, address=configuration.serving.listen))
+        _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
+        await until(stop, {"watcher": watcher.run, "clock": daemon.tick})
     _LOG.info("stopped")
 
 

@@ -8,7 +8,8 @@
 | `/api/v1/upgrades` | all reports as a JSON list, oldest first |
 | `/` | the page for people |
 
-GET and HEAD only. What is served comes from a `Content`, whose answers must be there at once.
+GET and HEAD only; over TLS where there is a certificate, and to those only whom the gate lets in, if there is one. What
+is served comes from a `Content`, whose answers must be there at once.
 """
 
 import asyncio
@@ -26,10 +27,15 @@ from exporter.exposition import negotiation
 from exporter.model.changes import Sync
 from exporter.model.report import Report
 from exporter.report import encode
+from exporter.web import tls
 from exporter.web.status import Status
 
 _LOG: Final = logging.getLogger(__name__)
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Server": "kubevirt-upgrade-exporter",  # without the versions of everything in it
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class Content(Protocol):
@@ -55,6 +61,10 @@ class Page(Protocol):
         """The Content-Security-Policy that goes with it."""
 
 
+Gate = Callable[[web.Request], Awaitable[web.Response | None]]
+"""Asked before each request is handled: None, or the answer to give instead; `exporter.web.auth.Gate` is one."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one client, and all of them together, may take."""
 
@@ -73,14 +83,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def serving(content: Content, *, page: Page, address: str, limits: Limits | None = None) -> AsyncIterator[int]:
+async def serving(
+    content: Content,
+    *,
+    page: Page,
+    address: str,
+    certificate: tls.Certificate | None = None,
+    gate: Gate | None = None,
+    limits: Limits | None = None,
+) -> AsyncIterator[int]:
     """Listen on `HOST:PORT`, `[V6]:PORT`, or `:PORT` for all addresses, and yield the port.
 
     Raises UsageError: the address cannot be listened on.
     """
     limits = limits or Limits()
     runner = web.AppRunner(
-        _Handlers(content, page=page, write_seconds=limits.write_seconds).application(),
+        _Handlers(content, page=page, gate=gate, write_seconds=limits.write_seconds).application(),
         access_log=None,
         logger=_silent(),
         handler_cancellation=True,
@@ -95,15 +113,27 @@ async def serving(content: Content, *, page: Page, address: str, limits: Limits 
     await runner.setup()
     try:
         listening = _listen(address, answer_within=limits.write_seconds)
-        listener = await asyncio.get_running_loop().create_server(_acceptor(runner, limits.connections), sock=listening)
         port: int = listening.getsockname()[1]
-        _LOG.info("listening", extra={"address": address, "port": port})
-        try:
+        async with _accepting(listening, _acceptor(runner, limits.connections), certificate):
+            _LOG.info("listening", extra={"address": address, "port": port})
             yield port
-        finally:
-            listener.close()
     finally:
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _accepting(
+    listening: socket.socket, accept: Callable[[], asyncio.Protocol], certificate: tls.Certificate | None
+) -> AsyncIterator[None]:
+    if certificate is not None:
+        async with tls.accepting(listening, accept, certificate):
+            yield
+        return
+    listener = await asyncio.get_running_loop().create_server(accept, sock=listening)
+    try:
+        yield
+    finally:
+        listener.close()
 
 
 def _acceptor(runner: web.AppRunner, most: int) -> Callable[[], asyncio.Protocol]:
@@ -123,13 +153,15 @@ def _acceptor(runner: web.AppRunner, most: int) -> Callable[[], asyncio.Protocol
 
 
 class _Handlers:
-    def __init__(self, content: Content, *, page: Page, write_seconds: float) -> None:
+    def __init__(self, content: Content, *, page: Page, gate: Gate | None, write_seconds: float) -> None:
         self._content = content
         self._page = page
+        self._gate = gate
         self._write_seconds = write_seconds
 
     def application(self) -> web.Application:
         application = web.Application(middlewares=[self._answer])
+        application.on_response_prepare.append(_add_headers)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
@@ -143,13 +175,13 @@ class _Handlers:
     ) -> web.StreamResponse:
         """Send what the handler made, for as long as the client may take; a handler that fails is a 500 and a log."""
         try:
-            response = await handler(request)
+            refusal = await self._gate(request) if self._gate is not None else None
+            response = refusal or await handler(request)
         except web.HTTPException:
             raise
         except Exception:  # noqa: BLE001 - the boundary between one request and all others
             _LOG.exception("request_failed", extra={"path": request.path})
             response = web.Response(status=500, text="500: Internal Server Error; the log says why\n")
-        response.headers.update(_HEADERS)
         try:
             async with asyncio.timeout(self._write_seconds):
                 await response.prepare(request)
@@ -187,6 +219,10 @@ class _Handlers:
         text = self._page.render(self._content.reports(), self._content.status())
         headers = {"Content-Security-Policy": self._page.policy()}
         return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
 
 
 def _listen(address: str, *, answer_within: float) -> socket.socket:

@@ -138,6 +138,8 @@ async def test_other_paths_and_methods_are_refused_in_plain_text() -> None:
     async with client(Content()) as http:
         async with http.get("/nothing", headers={"Accept": "text/html"}) as answer:
             assert (answer.status, answer.content_type) == (404, "text/plain")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Server"] == "kubevirt-upgrade-exporter"
         async with http.post("/metrics", data=b"x" * 1000) as answer:
             assert (answer.status, answer.content_type) == (405, "text/plain")
             assert answer.headers["Allow"] == "GET,HEAD"
