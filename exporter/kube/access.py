@@ -68,12 +68,14 @@ class Kubeconfig:
     """A kubeconfig: static tokens and certificates, token files, exec plugins, OIDC."""
 
     def __init__(self, *, file: str = "", context: str = "") -> None:
-        self._file = file or None
+        self._file = file or str(kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
         self._context = context or None
         self._loader: kube_config.KubeConfigLoader | None = None
 
     async def load(self, configuration: Configuration) -> None:
         if self._loader is None:
+            if not _any_exists(self._file):
+                raise FileNotFoundError(f"there is no file {self._file}")
             self._loader = await config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=self._file,
                 context=self._context,
@@ -163,6 +165,11 @@ async def load(cluster: settings.Cluster, *, in_cluster: InCluster | None = None
     if not access.authorization and not access.configuration.cert_file:
         _LOG.warning("access_anonymous", extra={"server": access.server})
     return access
+
+
+def _any_exists(files: str) -> bool:
+    """KUBECONFIG may name several files, of which some may be missing."""
+    return any(pathlib.Path(file).expanduser().is_file() for file in files.split(os.pathsep))
 
 
 def _state(file: str | None) -> tuple[object, ...]:
