@@ -124,14 +124,10 @@ def _far(what: str, ratio: float, says: str, tone: Tone) -> Html:
 
 
 def _guests(report: Report) -> Html | None:
-    """How many run in a new launcher: only once there is something to update them to."""
-    outdated, baseline = report.migrations.outdated, report.continuity.baseline
-    if report.observed_complete_at is None or outdated is None or baseline is None:
+    updated = standing.updated_guests(report)
+    if updated is None:
         return None
-    guests = max(baseline, outdated)
-    done = guests - outdated
-    stranded = report.migrations.stranded or 0
-    tone = Tone.PLAIN if outdated > stranded else Tone.WARN if stranded else Tone.OK
+    tone, done, guests = updated
     return _far("Guests updated", done / guests if guests else 1.0, f"{done}/{guests}", tone)
 
 

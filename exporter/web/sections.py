@@ -18,7 +18,7 @@ from exporter.report import slos
 from exporter.web import standing
 from exporter.web.blocks import bar, card, counts, nothing, on_demand, table, tile
 from exporter.web.markup import Html, el, together
-from exporter.web.wording import Tone, amount, badge, duration, moment, muted, percent
+from exporter.web.wording import Tone, amount, badge, duration, moment, percent
 
 _SEVERITIES: Final = {Severity.CRITICAL: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.PLAIN}
 _SLO_STATES: Final = {
@@ -90,22 +90,9 @@ def _rollout(component: ComponentReport, report: Report, now: float) -> Html:
     beside = [f"{unready} new, not ready"] if unready > 0 else []
     if component.restarts:
         beside.append(f"{component.restarts} restarts")
-    return together([_state(component, report, now), el("small", ", ".join(beside)) if beside else None])
-
-
-def _state(component: ComponentReport, report: Report, now: float) -> Html:
-    until = now if report.ended_at is None else report.ended_at
-    started, completed = component.started_at, component.completed_at
-    if component.name in report.stalled:
-        return badge(Tone.BAD, "stalled")
-    if completed is not None:
-        took = f" in {duration(round(max(0.0, completed - started)))}" if started is not None else ""
-        return badge(Tone.OK, f"done{took}")
-    if started is not None:
-        return badge(Tone.PLAIN, f"rolling for {duration(round(max(0.0, until - started)))}")
-    if component.from_version == component.to_version:
-        return muted("unchanged")
-    return muted("waits for its turn" if report.ended_at is None else "never began")
+    return together(
+        [badge(*standing.rollout(component, report, now)), el("small", ", ".join(beside)) if beside else None]
+    )
 
 
 def guests(report: Report) -> Html:

@@ -1,4 +1,4 @@
-"""How a session stands, in one word and one sentence: what somebody at 3 a.m. reads first.
+"""How a session and its parts stand, in one word and one sentence: what somebody at 3 a.m. reads first.
 
 The verdict is the report's. While it is open, the word says whether anything speaks against a good end; what is merely
 not finished does not.
@@ -7,9 +7,9 @@ not finished does not.
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from exporter.model.report import Report, Severity, SloReport, SloState, Verdict
+from exporter.model.report import ComponentReport, Report, Severity, SloReport, SloState, Verdict
 from exporter.report import slos
-from exporter.web.wording import Tone
+from exporter.web.wording import Tone, duration
 
 SLO_NAMES: Final = {
     slos.API: "API availability",
@@ -61,6 +61,33 @@ def _open(report: Report, unknown: list[SloReport]) -> Standing:
     if unseen:
         return Standing(Tone.UNKNOWN, "Cannot tell", f"Not observed well enough so far: {_names(unseen)}.")
     return Standing(Tone.OK, "On track", "No objective missed so far.")
+
+
+def rollout(component: ComponentReport, report: Report, now: float) -> tuple[Tone, str]:
+    """How one component stands."""
+    until = now if report.ended_at is None else report.ended_at
+    started, completed = component.started_at, component.completed_at
+    if component.name in report.stalled:
+        return Tone.BAD, "stalled"
+    if completed is not None:
+        took = f" in {duration(round(max(0.0, completed - started)))}" if started is not None else ""
+        return Tone.OK, f"done{took}"
+    if started is not None:
+        return Tone.PLAIN, f"rolling for {duration(round(max(0.0, until - started)))}"
+    if component.from_version == component.to_version:
+        return Tone.MUTED, "unchanged"
+    return Tone.MUTED, "waits for its turn" if report.ended_at is None else "never began"
+
+
+def updated_guests(report: Report) -> tuple[Tone, int, int] | None:
+    """How many run in a new launcher, out of how many; None while there is nothing to update them to, or unknown."""
+    outdated, baseline = report.migrations.outdated, report.continuity.baseline
+    if report.observed_complete_at is None or outdated is None or baseline is None:
+        return None
+    guests = max(baseline, outdated)
+    stranded = report.migrations.stranded or 0
+    done = Tone.WARN if stranded else Tone.OK
+    return (Tone.PLAIN if outdated > stranded else done), guests - outdated, guests
 
 
 def slo_name(slo: str) -> str:

@@ -1,4 +1,4 @@
-"""How the page says things: moments, durations, amounts, and the four tones that mean the same everywhere.
+"""How the page says things: moments, durations, amounts, and the tones that mean the same everywhere.
 
 A tone is always said in words, too: colour alone tells a colour-blind or tired reader nothing.
 """
@@ -25,14 +25,18 @@ class Tone(enum.Enum):
     UNKNOWN = "unknown"
     PLAIN = "plain"
     """Neither good nor bad: how far something is."""
+    MUTED = "muted"
+    """Nothing to see here."""
 
 
-_MARKS: Final = {Tone.OK: "✓", Tone.WARN: "!", Tone.BAD: "✕", Tone.UNKNOWN: "?", Tone.PLAIN: "•"}
+MARKS: Final = {Tone.OK: "✓", Tone.WARN: "!", Tone.BAD: "✕", Tone.UNKNOWN: "?", Tone.PLAIN: "•", Tone.MUTED: "·"}
 
 
 def badge(tone: Tone, word: str) -> Html:
     """A word in its tone, with a mark that tells tones apart without colour."""
-    return el("span", el("span", _MARKS[tone], aria_hidden="true"), f" {word}", class_=f"badge {tone.value}")
+    if tone is Tone.MUTED:
+        return muted(word)
+    return el("span", el("span", MARKS[tone], aria_hidden="true"), f" {word}", class_=f"badge {tone.value}")
 
 
 def muted(text: str) -> Html:
