@@ -21,7 +21,9 @@ from exporter.cli import options
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
-_PREFIXES: Final[Mapping[type[msgspec.Struct], str]] = {settings.Objectives: "objective_", settings.Logging: "log_"}
+_PREFIXES: Final[Mapping[type[msgspec.Struct], str]] = {
+    settings.Objectives: "objective_", settings.Probing: "probe_", settings.Logging: "log_",
+}  # fmt: skip
 """Where a field's name says too little outside its group."""
 
 
@@ -75,11 +77,16 @@ class Text(click.ParamType[str]):
 
 
 def as_options(*groups: type[msgspec.Struct]) -> Callable[[click.Command], click.Command]:
-    """Decorate a command: all fields of the groups, and of the groups within, become its settings."""
+    """Decorate a command: all fields of the groups, and of the groups within, become its settings.
+
+    Raises ValueError: two of them would have the same key. Raises TypeError: a field is of a type no setting has.
+    """
 
     def decorate(command: click.Command) -> click.Command:
-        for group in groups:
-            command.params.extend(_settings(group))
+        for setting in itertools.chain.from_iterable(map(_settings, groups)):
+            if any(setting.name == parameter.name for parameter in command.params):
+                raise ValueError(f"{command.name} has two settings {options.key_of(setting.name)}: give one a prefix")
+            command.params.append(setting)
         return command
 
     return decorate

@@ -253,3 +253,9 @@ def test_a_setting_of_an_unknown_type_is_refused_at_once() -> None:
 
     with pytest.raises(TypeError, match="no setting can be of type"):
         groups.as_options(Group)(click.Command("command"))
+
+
+def test_two_settings_of_one_key_are_refused_at_once() -> None:
+    """The one would silently set the other."""
+    with pytest.raises(ValueError, match="command has two settings judgement-delay: give one a prefix"):
+        groups.as_options(settings.Thresholds, settings.Thresholds)(click.Command("command"))
