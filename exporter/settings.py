@@ -116,6 +116,13 @@ class Watching(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a watch event, at most; a longer one is refused and the resource listed again. etcd takes 1.5 MB."""
 
 
+class Probing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of KubeVirt's API to see whether its clients can work."""
+
+    namespace: str = ""
+    """Where we may create objects as dry runs, which leave nothing; left empty: no probes and manifests that create."""
+
+
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """Where metrics, reports and the status page are served."""
 

@@ -138,7 +138,7 @@ class Migrations:
             return
         key = f"{migration.trigger}/{outcome}"
         account.outcomes[key] = account.outcomes.get(key, 0) + 1
-        pair = f"{source}/{_launcher(view.lifecycle.launcher_image())}/{outcome}"
+        pair = f"{source}/{_launcher(view.components.launcher_image())}/{outcome}"
         if pair not in account.pairs and len(account.pairs) >= _PAIRS_KEPT:
             pair = f"other/other/{outcome}"
         account.pairs[pair] = account.pairs.get(pair, 0) + 1

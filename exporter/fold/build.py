@@ -42,7 +42,7 @@ class Parts(NamedTuple):
 def report(parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float) -> Report:
     """The document about a session as of now (its end, if that is earlier)."""
     until = now if session.ended is None else min(now, session.ended)
-    stalled = tracker.lifecycle.stalled(now)
+    stalled = tracker.rollouts.stalled(now) if tracker.sync.ready else ()
     draft = Report(
         from_version=session.from_version or None,
         to_version=session.to_version or None,
@@ -87,8 +87,8 @@ def _evidence(parts: Parts, tracker: Tracker, session: sessions.Session, *, now:
         path_supported=session_concern.supported(session),
         handler_waves=waves,
         handler_grace=workload.grace if workload is not None and workload.grace is not None else 0.0,
-        longest_pause=tracker.lifecycle.longest_pause(now),
-        out_of_order=tuple(tracker.lifecycle.out_of_order(session)),
+        longest_pause=tracker.rollouts.longest_pause(now),
+        out_of_order=tuple(tracker.rollouts.out_of_order(session)),
         relapsed=session.relapsed,
         failed_updates=failed,
         finished_updates=finished,

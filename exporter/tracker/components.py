@@ -54,7 +54,8 @@ class Standing(NamedTuple):
     @property
     def complete(self) -> bool:
         """All pods are at the target and ready, and none is old."""
-        return self.template and self.desired is not None and self.ready >= self.desired and self.old == 0
+        enough = self.desired is not None and self.ready >= self.desired
+        return self.template and enough and self.ready == self.updated and self.old == 0
 
 
 def component_of(pod: Pod) -> str | None:
@@ -150,6 +151,11 @@ class Components:
     def ordered(self, *, update: bool) -> list[Component]:
         """In the order in which KubeVirt rolls them out."""
         return sorted(self, key=lambda c: (rank(c.name, update=update), c.name))
+
+    def launcher_image(self) -> str:
+        """What virt-controller would start now; empty where it is not known."""
+        controller = self.get("virt-controller")
+        return controller.workload.launcher_image if controller is not None and controller.workload is not None else ""
 
     def workload(self, old: Workload | None, new: Workload | None) -> Component | None:
         """Take a workload's change in; the component it is about, or None where it is about no component."""

@@ -1,159 +1,53 @@
-"""Begins, moves and ends sessions, and follows each component's rollout in them.
+"""Begins, moves and ends sessions.
 
 Everything is judged from levels (what is), not from edges, so that the order in which streams of different resources
 arrive does not matter. The one edge is a new version in virt-operator's pod template: it comes 45 s before the KubeVirt
 CR says anything (recordings). Rules: design §3.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from exporter.model.objects import KubeVirt, Pod
+from exporter.model.objects import KubeVirt
 from exporter.model.report import Phase
 from exporter.settings import Thresholds
 from exporter.tracker import components as comps, sessions
-from exporter.tracker.components import Component, Components, Standing
+from exporter.tracker.components import Components
 from exporter.tracker.guests import Guests, Outdated
-from exporter.tracker.sessions import Began, Closed, Ended, Rollout, Session, Transition
+from exporter.tracker.rollouts import Rollouts
+from exporter.tracker.sessions import Began, Closed, Ended, Session, Transition
 
 
 class Lifecycle:
-    """The current (or last) session and its rollouts."""
+    """The current (or last) session."""
 
     def __init__(self, thresholds: Thresholds, components: Components, guests: Guests) -> None:
         self._t = thresholds
         self._components = components
         self._guests = guests
-        self.session: Session | None = None
-        self.rollouts: dict[str, Rollout] = {}
-        self.kubevirt: KubeVirt | None = None
+        self.rollouts = Rollouts(components, stalled_after=thresholds.stalled_after)
         self.leaders: dict[str, str] = {}
         """Lease name to holder."""
         self._operator_template: tuple[str, str] | None = None
         """Version and image of virt-operator's template when it last counted."""
         self._judged = False
 
-    # Reading ---------------------------------------------------------------------------------------------------------
+    @property
+    def session(self) -> Session | None:
+        """The session under way, or the last one."""
+        return self.rollouts.session
 
     @property
     def active(self) -> Session | None:
-        """The session that is under way."""
-        return self.session if self.session is not None and not self.session.over else None
+        """The session, while it is under way."""
+        return self.rollouts.active
 
-    def target(self, component: Component) -> str:
-        """What the component's pods should be made from: in a session its target, else the CR's."""
-        if component.name == comps.OPERATOR:
-            return component.template
-        if self.session is not None and self.active is not None:
-            return self.session.deployment_id or "\0unknown"
-        return self.kubevirt.target_id if self.kubevirt is not None else ""
-
-    def standing(self, component: Component) -> Standing:
-        """Where the component stands against its target."""
-        return component.standing(self.target(component))
-
-    def launcher_image(self) -> str:
-        """What virt-controller would start now; empty where it is not known."""
-        controller = self._components.get("virt-controller")
-        return controller.workload.launcher_image if controller is not None and controller.workload is not None else ""
-
-    def turn(self) -> Component | None:
-        """The component whose turn it is: the first in order that is not complete."""
-        session = self.active
-        if session is None or session.observed is not None:
-            return None
-        for component in self._components.ordered(update=session.update_path):
-            if not self.standing(component).complete:
-                return component if self._follows(component, session) else None
-        return None
-
-    def _follows(self, component: Component, session: Session) -> bool:
-        """With spec.imageTag set, a new virt-operator alone obliges nobody to follow."""
-        pinned = self.kubevirt is not None and bool(self.kubevirt.image_tag)
-        return component.name == comps.OPERATOR or bool(session.deployment_id) or not pinned
-
-    def pause(self, component: Component, now: float, *, went: Pod | None = None) -> float:
-        """Seconds since the component whose turn it is made progress; an old pod within its own grace stops the clock.
-
-        `went` is a pod that has just gone and is not in the table any more.
-        """
-        session = self.active
-        if session is None:
-            return 0.0
-        since = self._last_progress(component, session)
-        if went is not None and went.deleted is not None:
-            since = max(since, min(now, went.deleted))
-        target = self.target(component)
-        for key, until in component.terminating.items():
-            if comps.origin_of_pod(component.pods[key]) != target:
-                since = max(since, min(now, until))
-        return max(0.0, now - since)
-
-    def stalled(self, now: float) -> tuple[str, ...]:
-        """Names of stalled components (at most one can have its turn)."""
-        component = self.turn()
-        if component is None or self.pause(component, now) < self._t.stalled_after:
-            return ()
-        return (component.name,)
-
-    def longest_pause(self, now: float) -> float:
-        """Longest time without progress of a component that had its turn, so far."""
-        longest = max((r.longest_pause for r in self.rollouts.values()), default=0.0)
-        component = self.turn()
-        return longest if component is None else max(longest, self.pause(component, now))
-
-    def _last_progress(self, component: Component, session: Session) -> float:
-        """Its own last progress, or what gave it its turn: the end of the one before it, or the target's arrival."""
-        times = [session.started]
-        if session.retargeted is not None:
-            times.append(session.retargeted)
-        times.extend(max(r.progressed or 0.0, r.completed or 0.0) for r in self.rollouts.values())
-        own = self.rollouts.get(component.name)
-        if own is not None and own.started is not None:
-            times.append(own.started)
-        return max(times)
-
-    def out_of_order(self, session: Session) -> list[tuple[str, str]]:
-        """Pairs (early, late): the rollout of `early` began although `late`, which comes before it, had not."""
-        found: list[tuple[str, str]] = []
-        ordered = [c for c in self._components.ordered(update=session.update_path) if c.name != comps.OPERATOR]
-        for index, component in enumerate(ordered):
-            mine = self.rollouts.get(component.name)
-            if mine is None or mine.started is None:
-                continue
-            for before in ordered[:index]:
-                theirs = self.rollouts.get(before.name)
-                if theirs is None or not theirs.took_part or theirs.before_us:
-                    continue
-                if theirs.started is None or theirs.started > mine.started + _SAME_TIME:
-                    found.append((component.name, before.name))
-        return found
-
-    # Folding ---------------------------------------------------------------------------------------------------------
-
-    def follow(self, components: Iterable[Component], at: float) -> None:
-        """After their workloads changed, or everything was listed again."""
-        for component in components:
-            self._follow(component, at)
-
-    def pod_changed(self, component: Component, old: Pod | None, new: Pod | None, at: float) -> None:
-        """After the table took it in: note progress and restarts."""
-        if self.active is None:
-            return
-        rollout = self._rollout(component)
-        target = self.target(component)
-        if new is not None and comps.origin_of_pod(new) == target:
-            before = old if old is not None and old.uid == new.uid else None
-            rollout.restarts += max(0, new.restarts - (before.restarts if before is not None else 0))
-            started = before is None or (new.phase == "Running" and before.phase != "Running")
-            if started or (new.ready and not (before is not None and before.ready)):
-                self._progress(component, rollout, at)
-        went = old is not None and (new is None or new.uid != old.uid) and comps.origin_of_pod(old) != target
-        if went:
-            self._progress(component, rollout, at, went=old)
-        self._follow(component, at)
+    @property
+    def kubevirt(self) -> KubeVirt | None:
+        """The KubeVirt CR."""
+        return self.rollouts.kubevirt
 
     def judge(self, at: float) -> Iterator[Transition]:
         """After any change that may matter, once every deciding resource is known: begin, move, end."""
@@ -171,8 +65,7 @@ class Lifecycle:
             if self.session is not None:
                 yield Closed(self.session)
             self._start(begun, at)
-            assert self.session is not None  # noqa: S101 - tells the type checker what _start has just done
-            yield Began(self.session)
+            yield Began(begun)
         elif self.active is not None and not self.active.deployment_id:
             self._adopt(self.active, kubevirt, at)
         elif self.active is not None and self.active.deployment_id != kubevirt.target_id:
@@ -239,7 +132,7 @@ class Lifecycle:
 
     def _operator_rolls(self) -> bool:
         component = self._components.get(comps.OPERATOR)
-        return component is not None and not self.standing(component).complete
+        return component is not None and not self.rollouts.standing(component).complete
 
     def _differing(self, target: str) -> str | None:
         """A version seen on a managed component that is not at the target."""
@@ -280,74 +173,45 @@ class Lifecycle:
         )
 
     def _start(self, session: Session, at: float) -> None:
-        self.session = session
-        self.rollouts = {}
+        self.rollouts.session = session
+        self.rollouts.begin()
         self._guests.session_began()
-        for component in self._components:
-            self._follow(component, at)
+        self.rollouts.follow(self._components, at)
 
     def _adopt(self, session: Session, kubevirt: KubeVirt, at: float) -> None:
         """The CR now names the target that virt-operator's new template announced."""
         if kubevirt.target_id == session.base_id or kubevirt.target_version != session.to_version:
             return
-        self.session = msgspec.structs.replace(session, deployment_id=kubevirt.target_id, retargeted=at)
-        for component in self._components:
-            self._follow(component, at)
+        self.rollouts.session = msgspec.structs.replace(session, deployment_id=kubevirt.target_id, retargeted=at)
+        self.rollouts.follow(self._components, at)
 
-    # Moving ----------------------------------------------------------------------------------------------------------
-
-    def _rollout(self, component: Component) -> Rollout:
-        return self.rollouts.setdefault(component.name, Rollout())
-
-    def _progress(self, component: Component, rollout: Rollout, at: float, *, went: Pod | None = None) -> None:
-        if self.turn() is component:
-            rollout.longest_pause = max(rollout.longest_pause, self.pause(component, at, went=went))
-        rollout.progressed = at
-
-    def _follow(self, component: Component, at: float) -> None:
-        """Start, completion and versions of a component's rollout."""
-        session = self.active
-        if session is None or component.workload is None:
-            return
-        rollout = self._rollout(component)
-        standing = self.standing(component)
-        if not rollout.from_version:
-            before = component.workload.version if session.seen_start else session.from_version
-            rollout.from_version = component.differs(self.target(component)) or before
-            rollout.before_us = standing.template and not session.seen_start
-        to_version = component.workload.version if component.name == comps.OPERATOR else session.to_version
-        if not rollout.to_version or to_version == session.to_version:  # else it moves on, into the next session
-            rollout.to_version = to_version
-        if not standing.complete:
-            rollout.took_part = True
-        if not rollout.took_part:
-            return
-        if rollout.started is None and standing.template and not rollout.before_us:
-            rollout.started = at
-        if rollout.completed is None and standing.complete:
-            rollout.completed = at
+    # Moving -----------------------------------------------------------------------------------------------------------
 
     def _move(self, session: Session, kubevirt: KubeVirt, at: float) -> Iterator[Transition]:
         changes: dict[str, Any] = {}
         managed = [c for c in self._components if c.name != comps.OPERATOR]
-        complete = bool(managed) and all(self.standing(c).complete for c in self._components)
+        complete = bool(managed) and all(self.rollouts.standing(c).complete for c in self._components)
         if session.deployment_id:
             reached = kubevirt.observed_id == session.deployment_id and kubevirt.observed_version == session.to_version
             if session.reported is None and reached:
                 changes["reported"] = at
             if session.observed is None and complete and self._led_by_target():
                 changes["observed"] = at
-            if session.observed is not None and not session.relapsed and any(self.standing(c).old for c in managed):
+            if (
+                session.observed is not None
+                and not session.relapsed
+                and any(self.rollouts.standing(c).old for c in managed)
+            ):
                 changes["relapsed"] = True
-            if session.control_plane_at is None and any(self.standing(c).template for c in managed):
+            if session.control_plane_at is None and any(self.rollouts.standing(c).template for c in managed):
                 changes["control_plane_at"] = at
-        progress = max(session.progress, self._progress_now())
+        progress = max(session.progress, self.rollouts.progress())
         if progress != session.progress:
             changes["progress"] = progress
         if changes:
             session = msgspec.structs.replace(session, **changes)
         session = self._phase(session, at)
-        self.session = session
+        self.rollouts.session = session
         if session.phase is Phase.SETTLING and at >= self._settled_at(session):
             yield from self._end(Phase.COMPLETED, self._settled_at(session))
         elif (drop := self._drop_at(session)) is not None and at >= drop:
@@ -370,7 +234,7 @@ class Lifecycle:
 
     def _outdated(self) -> Outdated | None:
         methods = self.kubevirt.update_methods if self.kubevirt is not None else ()
-        return self._guests.outdated(self.launcher_image(), methods)
+        return self._guests.outdated(self._components.launcher_image(), methods)
 
     def _led_by_target(self) -> bool:
         """Each lease we know is held by a pod at the target."""
@@ -378,22 +242,11 @@ class Lifecycle:
             component = self._components.get(name)
             if component is None or component.workload is None:
                 continue
-            pod = component.pods.get(f"{component.workload.namespace}/{holder}")
-            if pod is None or comps.origin_of_pod(pod) != self.target(component):
+            # KubeVirt's identities are pod names; controllers made with controller-runtime append `_` and a UUID.
+            pod = component.pods.get(f"{component.workload.namespace}/{holder.partition('_')[0]}")
+            if pod is None or comps.origin_of_pod(pod) != self.rollouts.target(component):
                 return False
         return True
-
-    def _progress_now(self) -> float:
-        desired = ready = 0
-        for component in self._components:
-            if component.name == comps.OPERATOR and not self._rollout(component).took_part:
-                continue
-            standing = self.standing(component)
-            if standing.desired is None:
-                continue
-            desired += standing.desired
-            ready += min(standing.ready, standing.desired)
-        return ready / desired if desired else 0.0
 
     def _settled_at(self, session: Session) -> float:
         if session.workloads is not None:
@@ -407,32 +260,27 @@ class Lifecycle:
             return None
         if self._differing(kubevirt.target_id) is not None:
             return None
-        rollout = self.rollouts.get(comps.OPERATOR)
+        rollout = self.rollouts.by_component.get(comps.OPERATOR)
         if rollout is None or rollout.completed is None:
             return None
         return rollout.completed + self._t.operator_only_after
 
     def _end(self, phase: Phase, at: float) -> Iterator[Transition]:
-        if self.session is None:
-            return
-        self.session = msgspec.structs.replace(self.session, phase=phase, ended=at)
-        yield Ended(self.session)
+        if self.session is not None:
+            self.rollouts.session = ended = msgspec.structs.replace(self.session, phase=phase, ended=at)
+            yield Ended(ended)
 
     # Restarts --------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """Session, rollouts and the operator's template; bounded by the number of components."""
-        return sessions.to_state(self.session, self.rollouts) | {
+        return sessions.to_state(self.session, self.rollouts.by_component) | {
             "operator": self._operator_template,
             "judged": self._judged,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Before any change."""
-        self.session, self.rollouts = sessions.from_state(state)
+        self.rollouts.session, self.rollouts.by_component = sessions.from_state(state)
         self._operator_template = tuple(state["operator"]) if state["operator"] is not None else None
         self._judged = bool(state["judged"])
-
-
-_SAME_TIME = 5.0
-"""Streams of different resources are not ordered against each other within this many seconds (design §1)."""

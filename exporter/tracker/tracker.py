@@ -13,6 +13,7 @@ from exporter.tracker.guests import Guests, Outdated
 from exporter.tracker.launchers import Launchers
 from exporter.tracker.lifecycle import Lifecycle
 from exporter.tracker.migrations import Migrations
+from exporter.tracker.rollouts import Rollouts
 from exporter.tracker.sessions import Session, Transition
 from exporter.tracker.sync import SyncTable
 
@@ -65,8 +66,8 @@ class View(Protocol):
         """Nodes by name."""
 
     @property
-    def lifecycle(self) -> Lifecycle:
-        """Session and rollouts."""
+    def rollouts(self) -> Rollouts:
+        """Each component's rollout in the session."""
 
     @property
     def kubevirt(self) -> KubeVirt | None:
@@ -106,6 +107,7 @@ class Tracker:
         self.pods_changed: list[Pod] = []
         self.nodes: dict[str, Node] = {}
         self.lifecycle = Lifecycle(settings.thresholds, self.components, self.guests)
+        self.rollouts = self.lifecycle.rollouts
         self.resumed_from: float | None = None
         self.last = 0.0
         self._was_ready = False
@@ -130,7 +132,7 @@ class Tracker:
         """Running guests with an old launcher; None where that cannot be told."""
         if not self.sync.known(resources.VMIS) or self.kubevirt is None:
             return None
-        return self.guests.outdated(self.lifecycle.launcher_image(), self.kubevirt.update_methods)
+        return self.guests.outdated(self.components.launcher_image(), self.kubevirt.update_methods)
 
     def observe(self, change: Change) -> Iterator[Transition]:
         """Take a change in; yields what became of sessions."""
@@ -148,7 +150,7 @@ class Tracker:
             return
         if not self._was_ready:
             self._was_ready = moved = True
-            self.lifecycle.follow(self.components, change.at)
+            self.rollouts.follow(self.components, change.at)
         if moved:
             yield from self.lifecycle.judge(change.at)
 
@@ -188,14 +190,14 @@ class Tracker:
                 case _:
                     return
         if ready and touched:
-            self.lifecycle.follow(touched.values(), at)
+            self.rollouts.follow(touched.values(), at)
 
     def _pod(self, old: object, new: object, at: float, *, ready: bool) -> None:
         before, after = _as(Pod, old), _as(Pod, new)
         component = self.components.pod(before, after)
         if component is not None and ready:
             self.pods_changed.extend(pod for pod in (before, after) if pod is not None)
-            self.lifecycle.pod_changed(component, before, after, at)
+            self.rollouts.pod_changed(component, before, after, at)
 
     def _node(self, old: Node | None, new: Node | None) -> None:
         if new is not None:
@@ -215,7 +217,7 @@ class Tracker:
         if new is not None:
             self._kubevirts[new.key] = new
         oldest = sorted(self._kubevirts.values(), key=lambda kv: (kv.created or 0.0, kv.key))
-        self.lifecycle.kubevirt = oldest[0] if oldest else None
+        self.rollouts.kubevirt = oldest[0] if oldest else None
 
     def deadline(self) -> float | None:
         """When something happens by itself."""

@@ -76,7 +76,7 @@ def wants_to_stop(vm: Vm) -> bool:
 def open_case(vmi: Vmi, sign: Sign, *, at: float, gap: bool, view: View) -> Case:
     """What is known at the first sign."""
     outdated = False
-    image, methods = view.lifecycle.launcher_image(), view.kubevirt.update_methods if view.kubevirt is not None else ()
+    image, methods = view.components.launcher_image(), view.kubevirt.update_methods if view.kubevirt is not None else ()
     if image and "Evict" in methods and view.active:
         runs_old = view.guests.image(vmi) not in ("", image)
         outdated = runs_old and (not vmi.migratable or "LiveMigrate" not in methods)

@@ -148,7 +148,7 @@ class Rollout:
         known = view.sync.known(resources.PODS)
         rows: dict[str, _Row] = {}
         for component in view.components:
-            standing = view.lifecycle.standing(component)
+            standing = view.rollouts.standing(component)
             before = self._rows.get(component.name)
             progress = _progress(standing) if known else None
             if before is not None and before.progress is not None:
@@ -184,7 +184,7 @@ class Rollout:
     def _component(self, component: Component, view: View) -> Iterator[Sample]:
         if component.workload is not None and component.workload.desired is not None:
             yield REPLICAS(component.workload.desired, component=component.name, state="desired")
-        target = view.lifecycle.target(component)
+        target = view.rollouts.target(component)
         if not target or not view.sync.known(resources.PODS):
             return
         standing = component.standing(target)
@@ -203,11 +203,11 @@ class Rollout:
             return
         yield PROGRESS(session.progress)
         if view.sync.ready:
-            yield OUT_OF_ORDER(len(view.lifecycle.out_of_order(session)))
+            yield OUT_OF_ORDER(len(view.rollouts.out_of_order(session)))
         yield from STAGE.state(self._stage)
-        stalled = view.lifecycle.stalled(now) if view.sync.ready else ()
+        stalled = view.rollouts.stalled(now) if view.sync.ready else ()
         for name, row in sorted(self._rows.items()):
-            rollout = view.lifecycle.rollouts.get(name) or TrackedRollout()
+            rollout = view.rollouts.by_component.get(name) or TrackedRollout()
             if row.progress is not None:
                 yield COMPONENT_PROGRESS(row.progress, component=name)
             yield from STATE.state(_state(row, rollout, stalled=name in stalled), component=name)
@@ -225,7 +225,7 @@ class Rollout:
         ordered = sorted(self._rows, key=lambda name: (components.rank(name, update=session.update_path), name))
         parts = []
         for name in ordered:
-            row, rollout = self._rows[name], view.lifecycle.rollouts.get(name) or TrackedRollout()
+            row, rollout = self._rows[name], view.rollouts.by_component.get(name) or TrackedRollout()
             part = ComponentReport(
                 name=name,
                 from_version=rollout.from_version or None,
