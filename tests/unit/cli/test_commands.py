@@ -199,7 +199,7 @@ def test_assumed_quiet_brings_a_session_to_its_end(clean: pathlib.Path, run: Run
     assert report["observedUntil"] == report["endedAt"]
 
 
-def test_a_page_is_what_both_parsers_read(clean: pathlib.Path, run: Run) -> None:
+def test_a_page_can_be_parsed_and_holds_nothing_of_the_process(clean: pathlib.Path, run: Run) -> None:
     page = run("replay", clean, "--output", "metrics")[1]
     families = {family.name: family for family in parser.text_string_to_metric_families(page)}
     assert families["kubevirt_upgrade_in_progress"].samples[0].value == 1
