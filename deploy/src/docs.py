@@ -9,6 +9,7 @@ _HEADINGS: Final = {
     Role.CLUSTER: "In the whole cluster: ClusterRole",
     Role.KUBEVIRT: "In KubeVirt's namespace: Role",
     Role.PROBES: "In the probe namespace: Role, only with `probes.namespace`",
+    Role.PROBES_CLUSTER: "With `probes.clusterScoped` only: ClusterRole",
     Role.CALLERS: "With `auth: kubernetes` only: ClusterRole",
 }
 
@@ -17,6 +18,8 @@ _TEXTS: Final = {
     Role.KUBEVIRT: "Reading of the control plane, and writing of the exporter's own reports and its own Lease.",
     Role.PROBES: "Creations as dry runs (`dryRun=All`): the API server checks them, stores nothing. RBAC cannot tell\n"
     "a dry run from a creation, so this is for one namespace of your choice.",
+    Role.PROBES_CLUSTER: "The same for objects without a namespace. Off by default: RBAC cannot tell dry runs apart,\n"
+    "and a migration policy that is stored governs the guests it selects.",
     Role.CALLERS: "To ask the API server who a caller is and whether they may read; that of `system:auth-delegator`.",
 }
 

@@ -1,6 +1,7 @@
 """What the exporter may do in a cluster, and why: one table, from which RBAC rules and docs/permissions.md are made.
 
-What is watched comes from `exporter.model.resources`; the rest is listed here, each with the part of the program that
+What is watched comes from `exporter.model.resources`, what is created as a dry run from `exporter.probes.writing`; the
+rest is listed here, each with the part of the program that
 needs it. A test on a real API server shows that the daemon needs all of it and nothing more.
 """
 
@@ -11,6 +12,7 @@ from typing import Final
 import msgspec
 
 from exporter.model import resources
+from exporter.probes import writing
 
 
 class Role(enum.Enum):
@@ -22,6 +24,8 @@ class Role(enum.Enum):
     """Role in KubeVirt's namespace, always."""
     PROBES = "probes"
     """Role in one namespace of the operator's choice, if there is one."""
+    PROBES_CLUSTER = "probes-cluster"
+    """ClusterRole, if the operator asks for it."""
     CALLERS = "callers"
     """ClusterRole with `auth: kubernetes`."""
 
@@ -88,16 +92,11 @@ _BESIDE_WATCHING: Final = (
     ),
     *(
         Permission(
-            role=Role.PROBES, group=group, resource=resource, verbs=("create",),
-            why="dry-run creations at each served version, as clients of earlier releases write them",
+            role=Role.PROBES if place.namespaced else Role.PROBES_CLUSTER,
+            group=group, resource=place.plural, verbs=("create",),
+            why="dry-run creations at each served version, of what clients of earlier releases wrote",
         )
-        for group, resource in (
-            ("kubevirt.io", "virtualmachines"),
-            ("instancetype.kubevirt.io", "virtualmachineinstancetypes"),
-            ("instancetype.kubevirt.io", "virtualmachinepreferences"),
-            ("snapshot.kubevirt.io", "virtualmachinesnapshots"),
-            ("clone.kubevirt.io", "virtualmachineclones"),
-        )
+        for (group, _), place in writing.PLACES.items()
     ),
     Permission(
         role=Role.CALLERS, group="authentication.k8s.io", resource="tokenreviews", verbs=("create",),

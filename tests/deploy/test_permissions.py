@@ -5,7 +5,7 @@ import pytest
 from deploy.src import docs, permissions
 from deploy.src.permissions import Role
 from exporter.model import resources
-from tests.deploy.rendering import CASES, of_kind, one, rendered
+from tests.deploy.rendering import CASES, of_kind, rendered, values
 
 READING = {"get", "list", "watch"}
 
@@ -73,12 +73,16 @@ def test_what_is_granted_everywhere_is_not_granted_again() -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "minimal"])
 def test_the_chart_grants_exactly_the_table(case: str) -> None:
-    auth = "--auth=kubernetes" in one(case, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    given = values(case)
     granted = {
         (role["kind"], role["metadata"]["name"].removeprefix("kubevirt-upgrade-exporter")): role["rules"]
         for role in of_kind(case, "Role", "ClusterRole")
     }
-    cluster = _plain(Role.CLUSTER) + (_plain(Role.CALLERS) if auth else [])
+    cluster = _plain(Role.CLUSTER)
+    if given.get("auth") == "kubernetes":
+        cluster += _plain(Role.CALLERS)
+    if given.get("probes", {}).get("clusterScoped"):
+        cluster += _plain(Role.PROBES_CLUSTER)
     assert granted["ClusterRole", ""] == cluster
     assert granted["Role", ""] == _plain(Role.KUBEVIRT)
     if ("Role", "-probes") in granted:

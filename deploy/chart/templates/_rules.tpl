@@ -77,6 +77,12 @@
   verbs: [create]
 {{- end }}
 
+{{- define "exporter.rules.probes-cluster" }}
+- apiGroups: ["migrations.kubevirt.io"]
+  resources: [migrationpolicies]
+  verbs: [create]
+{{- end }}
+
 {{- define "exporter.rules.callers" }}
 - apiGroups: ["authentication.k8s.io"]
   resources: [tokenreviews]
