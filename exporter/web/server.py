@@ -14,6 +14,7 @@ is served comes from a `Content`, whose answers must be there at once.
 
 import asyncio
 import contextlib
+import io
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -182,6 +183,9 @@ class _Handlers:
         except Exception:  # noqa: BLE001 - the boundary between one request and all others
             _LOG.exception("request_failed", extra={"path": request.path})
             response = web.Response(status=500, text="500: Internal Server Error; the log says why\n")
+        if isinstance(response, web.Response) and isinstance(response.body, bytes):
+            # It goes out in pieces: TLS takes all of a body at once, and then nobody notices a client that does not.
+            response.body = io.BytesIO(response.body)
         try:
             async with asyncio.timeout(self._write_seconds):
                 await response.prepare(request)
