@@ -11,6 +11,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exporter.sim.refusals import Refusal
+
+_REASONS = {403: "Forbidden", 404: "NotFound", 410: "Expired", 429: "TooManyRequests", 503: "ServiceUnavailable"}
+
 
 class Harm(enum.Enum):
     """What happens to a request."""
@@ -67,6 +71,13 @@ class Active:
     since: float
     hits: int = 0
     removed: bool = False
+
+    @property
+    def refusal(self) -> Refusal:
+        """The error of a `status` fault."""
+        fault = self.fault
+        details = None if fault.retry_after is None else {"retryAfterSeconds": fault.retry_after}
+        return Refusal(fault.code, _REASONS.get(fault.code, "InternalError"), fault.message, details=details)
 
     def over(self, now: float) -> bool:
         fault = self.fault

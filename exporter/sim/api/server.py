@@ -147,7 +147,7 @@ class Server:
             await wire.hang(request, float("inf"), fault)
             return web.Response(status=504)
         if fault is not None and harm is Harm.STATUS and not (fault.fault.in_stream and ask and ask.verb == "watch"):
-            raise _as_refusal(fault)
+            raise fault.refusal
         if ask is not None and ask.verb == "watch" and ask.group != GROUP:
             resource = self._checked(ask)
             watch = Watch(
@@ -282,13 +282,6 @@ def _refused(refusal: Refusal) -> web.Response:
     return web.Response(
         status=refusal.code, body=msgspec.json.encode(refusal.status), content_type=_JSON, headers=headers
     )
-
-
-def _as_refusal(fault: Active) -> Refusal:
-    injected = fault.fault
-    reasons = {403: "Forbidden", 404: "NotFound", 410: "Expired", 429: "TooManyRequests", 503: "ServiceUnavailable"}
-    details = None if injected.retry_after is None else {"retryAfterSeconds": injected.retry_after}
-    return Refusal(injected.code, reasons.get(injected.code, "InternalError"), injected.message, details=details)
 
 
 def _with_a_spoilt_item(body: bytes) -> bytes:

@@ -80,7 +80,7 @@ class Watch:
         unsubscribe = self._cluster.store.subscribe(self._announce)  # before the history is read: nothing in between
         forget = self._cluster.on_reset(self._reset)
         try:
-            self._begin_or_expire()
+            self._begin_or_expire(fault)
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
             await response.prepare(request)
             with contextlib.suppress(ConnectionError):  # the client went
@@ -90,12 +90,14 @@ class Watch:
             forget()
         return response
 
-    def _begin_or_expire(self) -> None:
-        """A version that is too old is told in the stream: an ERROR event, and the end."""
+    def _begin_or_expire(self, fault: Active | None) -> None:
+        """A version that is too old is told in the stream, as is an injected error: an ERROR event, and the end."""
         try:
+            if fault is not None and fault.fault.in_stream:
+                raise fault.refusal
             self._begin()
         except Refusal as refusal:
-            if refusal.code != 410:
+            if refusal.code != 410 and not (fault is not None and fault.fault.in_stream):
                 raise
             self._lines.append(_line("ERROR", msgspec.json.encode(refusal.status)))
             self._closed = True
