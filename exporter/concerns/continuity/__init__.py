@@ -59,6 +59,7 @@ class Continuity:
         self._was_idle: frozenset[int] | None = frozenset()
         """The same, hashed, as our predecessor left it."""
         self._resumed = True
+        self._ready = False
         self._view_deadline: float | None = None
 
     def session(self, transition: Transition, view: View) -> None:
@@ -75,7 +76,13 @@ class Continuity:
             self._take(change, view)
         if view.finished and view.active:
             self._ledger.migrations(sum(1 for migration in view.finished if migration.phase == "Succeeded"))
-        if not self._resumed and view.sync.ready:
+        self._ready = view.sync.ready
+        if self._ready:
+            self._judge(at, view)
+
+    def _judge(self, at: float, view: View) -> None:
+        """Nothing is judged before every deciding resource is listed."""
+        if not self._resumed:
             self._resumed = True
             self._resume(at, view)
         while self._cases and (case := next(iter(self._cases.values()))).at + self._delay <= at:
@@ -88,6 +95,8 @@ class Continuity:
 
     def deadline(self) -> float | None:
         """The next judgement."""
+        if not self._ready:
+            return None
         first = next(iter(self._cases.values()), None)
         times = [self._view_deadline] if self._view_deadline is not None else []
         if first is not None:

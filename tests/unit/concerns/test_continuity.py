@@ -1,5 +1,7 @@
 """What counts as an interruption and what does not (design §2)."""
 
+from typing import Any
+
 import pytest
 
 from exporter.model import resources
@@ -126,7 +128,7 @@ def test_a_completed_migration_is_no_interruption() -> None:
         ({"reason": "Evicted", "phase": "Failed", "running": False}, "evicted"),
     ],
 )
-def test_the_launcher_says_why(fields: dict[str, str | bool], reason: str) -> None:
+def test_the_launcher_says_why(fields: dict[str, Any], reason: str) -> None:
     """Its end is the best witness."""
     cluster = upgrading()
     cluster.change(resources.VMIS, "team/vm-0", phase="Failed")
