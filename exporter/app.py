@@ -1,7 +1,7 @@
 """The composition root of the daemon: builds everything, owns the one task group, and ends in order.
 
     watcher ─► fold ◄─ clock          all in one event loop; nothing else changes the fold
-                └─► web server        reads only
+    prober ──►──┘└─► web server       reads only
 
 A root task that ends unasked ends the process: half a watcher would tell half the truth. On SIGTERM and SIGINT it is
 first unready, then stops watching, then stops serving. Not here: what happens in any of the parts.
@@ -27,10 +27,13 @@ from exporter.kube.namespace import InstallNamespace
 from exporter.kube.reflector import Surroundings
 from exporter.kube.status import WatchStatus
 from exporter.kube.watcher import Watcher
-from exporter.model import resources
+from exporter.model import probing, resources
 from exporter.model.changes import Sync, TimePassed
 from exporter.model.report import Report, Severity
 from exporter.model.resources import Scope
+from exporter.probes import table
+from exporter.probes.prober import Prober
+from exporter.probes.source import ProbesSource
 from exporter.report import news
 from exporter.web import page, server
 from exporter.web.status import Status
@@ -50,13 +53,20 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     cluster: settings.Cluster
     watching: settings.Watching
     serving: settings.Serving
+    probing: settings.Probing = settings.Probing()
 
 
 class Daemon:
     """What the web server shows, from memory; and the clock of the fold."""
 
     def __init__(
-        self, folded: fold.Fold, *, watched: Callable[[], Sequence[WatchStatus]], clock: Clock, stop: asyncio.Event
+        self,
+        folded: fold.Fold,
+        *,
+        watched: Callable[[], Sequence[WatchStatus]],
+        clock: Clock,
+        stop: asyncio.Event,
+        probes: ProbesSource | None = None,
     ) -> None:
         """`watched` tells how well each resource is watched; once `stop` is set, we are not ready any more."""
         self._fold = folded
@@ -64,7 +74,7 @@ class Daemon:
         self._clock = clock
         self._stop = stop
         self._own = own.OwnSource(version=exporter.__version__, resources=watched)
-        self._page = page_of(folded, self._own)
+        self._page = page_of(folded, self._own, probes or ProbesSource())
         self._started_at = clock.now()
         self._ready = False
         self._told: Sequence[Report] = folded.reports(self._started_at)
@@ -115,9 +125,9 @@ class Daemon:
         )
 
 
-def page_of(folded: fold.Fold, own_source: own.OwnSource) -> registry.Registry:
-    """The metrics page of the daemon: what the fold says, the exporter itself, the process."""
-    sources = [*folded.sources(), own_source, process.ProcessSource()]
+def page_of(folded: fold.Fold, own_source: own.OwnSource, probes: ProbesSource) -> registry.Registry:
+    """The metrics page of the daemon: what the fold says, the probes, the exporter itself, the process."""
+    sources = [*folded.sources(), probes, own_source, process.ProcessSource()]
     return registry.Registry(sources, on_failure=_source_failed)
 
 
@@ -145,7 +155,8 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
     the daemon broke; the log has the cause.
     """
     clock, stop = Clock(), asyncio.Event()
-    folded = fold.Fold(configuration.core, exporter_version=exporter.__version__)
+    expected = table.required(table.table(namespace=configuration.probing.namespace))
+    folded = fold.Fold(configuration.core, exporter_version=exporter.__version__, probes=expected)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_signals(stop, give_up=give_up))
         credentials = await access.load(configuration.cluster)
@@ -159,10 +170,24 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
                 clock=clock,
             )
         )
-        daemon = Daemon(folded, watched=lambda: watcher.statuses, clock=clock, stop=stop)
-        await stack.enter_async_context(server.serving(daemon, page=page, address=configuration.serving.listen))
+        prober = Prober(
+            await stack.enter_async_context(Api(credentials, deadline=probing.DEADLINE)),
+            namespace=configuration.probing.namespace,
+            eager=lambda: folded.active,
+            emit=folded.feed,
+            clock=clock,
+        )
+        daemon = Daemon(folded, watched=lambda: watcher.statuses, clock=clock, stop=stop, probes=prober.source)
+        await stack.enter_async_context(
+            server.serving(
+                daemon,
+                page=page,
+                address=configuration.serving.listen,
+                texts={"/debug/probes": prober.page},
+            )
+        )
         _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
-        await until(stop, {"watcher": watcher.run, "clock": daemon.tick})
+        await until(stop, {"watcher": watcher.run, "prober": prober.run, "clock": daemon.tick})
     _LOG.info("stopped")
 
 

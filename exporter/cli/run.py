@@ -10,7 +10,9 @@ from exporter import app, settings
 from exporter.cli import exits, groups, logs, options
 
 
-@groups.as_options(settings.Serving, settings.Cluster, settings.Logging, settings.Settings, settings.Watching)
+@groups.as_options(
+    settings.Serving, settings.Cluster, settings.Probing, settings.Logging, settings.Settings, settings.Watching
+)
 @click.command("run", cls=options.SettingsCommand)
 def command(**parameters: Any) -> exits.Exit:  # noqa: ANN401 - the groups' fields
     """Watch the cluster and serve metrics, reports and the status page.
@@ -22,6 +24,7 @@ def command(**parameters: Any) -> exits.Exit:  # noqa: ANN401 - the groups' fiel
         core=groups.build(settings.Settings, parameters),
         cluster=groups.build(settings.Cluster, parameters),
         watching=groups.build(settings.Watching, parameters),
+        probing=groups.build(settings.Probing, parameters),
         serving=groups.build(settings.Serving, parameters),
     )
     asyncio.run(app.run(configuration, give_up=lambda: os._exit(exits.Exit.ERROR)))

@@ -3,12 +3,12 @@
 Requests, failures and seconds are not here: the fold counts them, in `exporter.concerns.compatibility`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from exporter.model.families import Family, Kind, Sample
 from exporter.probes.manifests import Corpus, Verdict
-from exporter.probes.runner import IDLE_INTERVAL, Runner, Standing
+from exporter.probes.runner import IDLE_INTERVAL, Slot, Standing
 
 REMEMBERED: Final = 4 * IDLE_INTERVAL
 """Seconds for which a version that a replica claimed counts as running."""
@@ -83,14 +83,16 @@ class ProbesSource:
     name = "probes"
     families = FAMILIES
 
-    def __init__(self, runner: Runner, versions: VersionsSeen, corpus: Corpus | None) -> None:
-        self._runner = runner
+    def __init__(
+        self, slots: Sequence[Slot] = (), versions: VersionsSeen | None = None, corpus: Corpus | None = None
+    ) -> None:
+        self._slots = slots
         self._versions = versions
         self._corpus = corpus
 
     def samples(self, now: float) -> Iterator[Sample]:
         """What is true now."""
-        for slot in self._runner.slots:
+        for slot in self._slots:
             labels = {"probe": slot.probe.name, "connection": slot.connection}
             yield from STANDING.state(slot.standing.value, **labels)
             yield UNDER_WAY(slot.under_way, **labels)

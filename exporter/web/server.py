@@ -6,6 +6,7 @@
 | `/livez` | 200 while the event loop turns |
 | `/readyz` | 200 once everything was listed, for ever after; 503 with what is missing, and while stopping |
 | `/api/v1/upgrades` | all reports as a JSON list, oldest first |
+| `/debug/probes` and the like | texts that other parts make |
 | `/` | the page for people |
 
 GET and HEAD only; over TLS where there is a certificate, and to those only whom the gate lets in, if there is one. What
@@ -17,7 +18,8 @@ import contextlib
 import io
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import msgspec
@@ -91,15 +93,18 @@ async def serving(
     address: str,
     certificate: tls.Certificate | None = None,
     gate: Gate | None = None,
+    texts: Mapping[str, Callable[[], str]] = MappingProxyType({}),
     limits: Limits | None = None,
 ) -> AsyncIterator[int]:
     """Listen on `HOST:PORT`, `[V6]:PORT`, or `:PORT` for all addresses, and yield the port.
+
+    `texts` are more paths, and what makes the plain text there.
 
     Raises UsageError: the address cannot be listened on.
     """
     limits = limits or Limits()
     runner = web.AppRunner(
-        _Handlers(content, page=page, gate=gate, write_seconds=limits.write_seconds).application(),
+        _Handlers(content, page=page, gate=gate, write_seconds=limits.write_seconds).application(texts),
         access_log=None,
         logger=_silent(),
         handler_cancellation=True,
@@ -160,7 +165,7 @@ class _Handlers:
         self._gate = gate
         self._write_seconds = write_seconds
 
-    def application(self) -> web.Application:
+    def application(self, texts: Mapping[str, Callable[[], str]]) -> web.Application:
         application = web.Application(middlewares=[self._answer])
         application.on_response_prepare.append(_add_headers)
         application.router.add_get("/metrics", self._metrics)
@@ -168,6 +173,8 @@ class _Handlers:
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/api/v1/upgrades", self._upgrades)
         application.router.add_get("/", self._home)
+        for path, make in texts.items():
+            application.router.add_get(path, _text(make))
         return application
 
     @web.middleware
@@ -227,6 +234,13 @@ class _Handlers:
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
+
+
+def _text(make: Callable[[], str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=make())
+
+    return handler
 
 
 def _listen(address: str, *, answer_within: float) -> socket.socket:

@@ -23,7 +23,7 @@ def test_what_is_not_known_yet_has_no_sample(tmp_path: pathlib.Path) -> None:
             watch = Watch(api, probes("vm-list-v1"))
             found = Corpus(api, namespace=NAMESPACE, clock=watch.clock, history=watch.runner.history)
             versions = VersionsSeen(now=watch.clock.now, on_change=found.hurry)
-            page = ProbesSource(watch.runner, versions, found)
+            page = ProbesSource(watch.runner.slots, versions, found)
             before = list(page.samples(EPOCH))
             assert {s.family for s in before} == {source.STANDING, source.UNDER_WAY, source.MISSED}
             versions("v1.3.0")

@@ -15,7 +15,7 @@ from exporter.web import auth, server
 from tests.unit.web.serving import PAGE, Content, Page
 
 TOKEN = "token-of-prometheus"
-PATHS = ["/metrics", "/", "/api/v1/upgrades", "/nothing", "/livez/", "/metrics/livez"]
+PATHS = ["/metrics", "/", "/api/v1/upgrades", "/debug/probes", "/nothing", "/livez/", "/metrics/livez"]
 
 
 class Cluster:

@@ -278,3 +278,12 @@ async def test_stopping_does_not_wait_for_idle_clients() -> None:
             assert b"200 OK" in await reader.readuntil(b"ok\n")
         assert await reader.read() == b""
         writer.close()
+
+
+async def test_texts_of_other_parts_have_paths_of_their_own() -> None:
+    async with (
+        server.serving(Content(), page=Page(), address="127.0.0.1:0", texts={"/debug/x": lambda: "made now\n"}) as port,
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}/debug/x") as answer,
+    ):
+        assert (answer.status, answer.content_type, await answer.text()) == (200, "text/plain", "made now\n")
