@@ -1,6 +1,6 @@
 """The parts of the page about one session, below its headline: each takes the report and gives a section."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from exporter.model.report import (
@@ -152,9 +152,31 @@ def objectives(report: Report) -> Html:
 
 
 def api(report: Report) -> Html:
-    """What the probes saw, and what the API's versions bar."""
+    """What the probes saw: those with something to say at once, all of them on demand; and what versions bar."""
     probes, lost, blocked = report.api.probes, report.api.versions_lost, report.api.storage_blocked
+    remarkable = [probe for probe in probes if not probe.measured_seconds or any(probe.failures.values())]
+    return card(
+        "API",
+        _measured(probes) if probes else nothing("No probe has reported: unknown."),
+        _probes(remarkable) if remarkable else None,
+        on_demand("probes", "All probes", _probes(probes)) if probes else None,
+        el("p", badge(Tone.WARN, "no longer served"), " ", ", ".join(lost)) if lost else None,
+        el("p", badge(Tone.WARN, "storage version"), " ", ", ".join(blocked)) if blocked else None,
+    )
 
+
+def _measured(probes: Sequence[ProbeReport]) -> Html:
+    """All probes in one line."""
+    disturbed = sum(1 for probe in probes if probe.disruption_seconds)
+    least = min(probe.measured_seconds for probe in probes)
+    if disturbed:
+        state = badge(Tone.WARN, f"{disturbed} disrupted")
+    else:
+        state = badge(Tone.OK, "no disruption") if least else badge(Tone.UNKNOWN, "not all measured")
+    return el("p", state, f" {len(probes)} probes, each measured for {duration(least)} at least.")
+
+
+def _probes(probes: Sequence[ProbeReport]) -> Html:
     def row(probe: ProbeReport) -> tuple[str, ...]:
         failed = counts(probe.failures.items())
         return (
@@ -164,13 +186,7 @@ def api(report: Report) -> Html:
             duration(probe.measured_seconds),
         )
 
-    columns = ("Probe", "Disruption", "Not charged", "Measured")
-    return card(
-        "API",
-        table(columns, map(row, probes)) if probes else nothing("No probe has reported: unknown."),
-        el("p", badge(Tone.WARN, "no longer served"), " ", ", ".join(lost)) if lost else None,
-        el("p", badge(Tone.WARN, "storage version"), " ", ", ".join(blocked)) if blocked else None,
-    )
+    return table(("Probe", "Disruption", "Not charged", "Measured"), map(row, probes))
 
 
 def _disruption(probe: ProbeReport) -> Html:

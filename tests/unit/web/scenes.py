@@ -117,7 +117,7 @@ UNDER_WAY = r.Report(
         probes=(
             probe("apiserver-readyz", "new"),
             probe("subresource-version", disruption_seconds=2.0, failures={"http_5xx": 2, "timeout": 0}),
-            probe("subresource-version", "new", cluster_seconds=3.0),
+            probe("subresource-version", "new", cluster_seconds=3.0, failures={"timeout": 3}),
             probe("list-vms", measured_seconds=0.0),
         ),
     ),
