@@ -39,7 +39,9 @@ class Parts(NamedTuple):
         return tuple(self[1:])
 
 
-def report(parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float) -> Report:
+def report(
+    parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float, broken: tuple[str, ...] = ()
+) -> Report:
     """The document about a session as of now (its end, if that is earlier)."""
     until = now if session.ended is None else min(now, session.ended)
     stalled = tracker.rollouts.stalled(now) if tracker.sync.ready else ()
@@ -70,10 +72,13 @@ def report(parts: Parts, tracker: Tracker, session: sessions.Session, *, now: fl
         retention=parts.retention.report(now, tracker),
         slos=(),
     )
-    return reports.judged(draft, _evidence(parts, tracker, session, now=until), tracker.settings.objectives)
+    evidence = _evidence(parts, tracker, session, now=until, broken=broken)
+    return reports.judged(draft, evidence, tracker.settings.objectives)
 
 
-def _evidence(parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float) -> Evidence:
+def _evidence(
+    parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float, broken: tuple[str, ...]
+) -> Evidence:
     """What the verdict needs beyond the document."""
     handler = tracker.components.get("virt-handler")
     workload = handler.workload if handler is not None else None
@@ -96,4 +101,5 @@ def _evidence(parts: Parts, tracker: Tracker, session: sessions.Session, *, now:
         workloads_began=session.workloads_began,
         blind=tracker.sync.blind(),
         operator_version=tracker.kubevirt.operator_version if tracker.kubevirt is not None else "",
+        broken=broken,
     )

@@ -1,6 +1,7 @@
 """Feeds each change to the tracker, then to the concerns, in a declared order; fires deadlines in between."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from exporter.model.changes import Change, TimePassed
 from exporter.model.families import Family, Sample
 from exporter.model.report import Phase, Report
 from exporter.settings import Settings
+from exporter.tracker import sessions
 from exporter.tracker.sessions import Began, Closed
 from exporter.tracker.tracker import Tracker
 
@@ -29,14 +31,17 @@ SNAPSHOT_VERSION = 1
 class Source:
     """One concern, for whoever publishes: its families and what they are now."""
 
-    def __init__(self, concern: Concern, tracker: Tracker) -> None:
+    def __init__(self, concern: Concern, tracker: Tracker, broken: Mapping[str, Exception]) -> None:
         self.name: str = concern.name
         self.families: tuple[Family, ...] = concern.families
         self._concern = concern
         self._tracker = tracker
+        self._broken = broken
 
     def samples(self, now: float) -> Iterator[Sample]:
-        """May raise whatever a faulty concern raises; the publisher keeps that apart."""
+        """May raise whatever a faulty concern raises, or once raised; the publisher keeps that apart."""
+        if (error := self._broken.get(self.name)) is not None:
+            raise error
         yield from self._concern.samples(now, self._tracker)
 
 
@@ -74,6 +79,8 @@ class Fold:
             retention=Retention(settings),
         )
         self._concerns: tuple[Concern, ...] = self._parts.concerns
+        self._broken: dict[str, Exception] = {}
+        """Concerns that have raised: what they know is not to be trusted any more, the others go on."""
         self._past: list[Report] = []
         self._last = float("-inf")
 
@@ -105,38 +112,53 @@ class Fold:
             match transition:
                 case Closed(session=session):
                     if session.phase is not Phase.DROPPED:
-                        self._past.append(build.report(self._parts, self._tracker, session, now=change.at))
+                        self._past.append(self._report(session, now=change.at))
                         del self._past[: -self._settings.reports]
                     continue
                 case Began(session=session):
                     self._tracker.session_began(session)
                 case _:
                     pass
-            for concern in self._concerns:
-                concern.session(transition, self._tracker)
+            self._tell(methodcaller("session", transition, self._tracker))
+        self._tell(methodcaller("observe", change, self._tracker))
+
+    def _tell(self, tell: Callable[[Concern], None]) -> None:
+        """Tell every concern; one that raises costs only itself from then on."""
         for concern in self._concerns:
-            concern.observe(change, self._tracker)
+            if concern.name in self._broken:
+                continue
+            try:
+                tell(concern)
+            except Exception as error:  # noqa: BLE001 - the boundary around a concern
+                self._broken[concern.name] = error
 
     def deadline(self) -> float | None:
         """When the fold next wants a `TimePassed`; whoever has no clock need not care, `feed` fires what is due."""
-        times = [d for d in (self._tracker.deadline(), *(c.deadline() for c in self._concerns)) if d is not None]
-        return min(times, default=None)
+        first = self._tracker.deadline()
+        for concern in self._concerns:
+            due = concern.deadline() if concern.name not in self._broken else None
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
     def sources(self) -> tuple[Source | SloSource, ...]:
         """What there is to publish."""
-        return (*(Source(concern, self._tracker) for concern in self._concerns), SloSource(self))
+        return (*(Source(concern, self._tracker, self._broken) for concern in self._concerns), SloSource(self))
+
+    def _report(self, session: sessions.Session, *, now: float) -> Report:
+        return build.report(self._parts, self._tracker, session, now=now, broken=tuple(self._broken))
 
     def current(self, now: float) -> Report | None:
         """The report of the session under way, or of the last one."""
         session = self._tracker.session
         if session is None:
             return self._past[-1] if self._past else None
-        return build.report(self._parts, self._tracker, session, now=now)
+        return self._report(session, now=now)
 
     def reports(self, now: float) -> list[Report]:
         """All sessions, oldest first. One that only virt-operator took part in is none."""
         session = self._tracker.session
-        current = [build.report(self._parts, self._tracker, session, now=now)] if session is not None else []
+        current = [self._report(session, now=now)] if session is not None else []
         return [*self._past, *(report for report in current if report.phase is not Phase.DROPPED)]
 
     def snapshot(self) -> dict[str, Any]:

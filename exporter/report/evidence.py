@@ -21,3 +21,5 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     blind: tuple[str, ...]
     """Deciding resources that we may not read."""
     operator_version: str
+    broken: tuple[str, ...]
+    """Concerns that have failed and count no more."""

@@ -20,7 +20,7 @@ def judged(report: Report, evidence: Evidence, objectives: Objectives) -> Report
     deciding = [slo for slo in evaluated if slo.slo in slos.DECIDING]
     if any(slo.state is SloState.EXHAUSTED for slo in deciding):
         so_far = Verdict.FAILED
-    elif any(slo.state is SloState.UNKNOWN for slo in deciding):
+    elif evidence.broken or any(slo.state is SloState.UNKNOWN for slo in deciding):
         so_far = Verdict.INCONCLUSIVE
     else:
         so_far = Verdict.PASSED
@@ -36,6 +36,8 @@ def judged(report: Report, evidence: Evidence, objectives: Objectives) -> Report
 
 def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     """In the order in which somebody should read them."""
+    for name in evidence.broken:
+        yield _finding("broken", Severity.CRITICAL, f"our part {name} failed: what it says has stopped; see the log")
     yield from _critical(report)
     yield from _warnings(report, evidence)
     yield from _storage(report)
@@ -50,18 +52,17 @@ def _critical(report: Report) -> Iterator[Finding]:
         yield _finding(
             "duplicate_launchers",
             Severity.CRITICAL,
-            f"{continuity.duplicate_launchers} guests had two launchers running: check them for a split brain",
+            f"guests with two launchers running: {continuity.duplicate_launchers}; check them for a split brain",
         )
     if continuity.interrupted.total:
         reasons = ", ".join(f"{reason} {count}" for reason, count in continuity.interrupted.by_reason.items())
-        yield _finding(
-            "interrupted", Severity.CRITICAL, f"{continuity.interrupted.total} guests interrupted ({reasons})"
-        )
+        summary = f"guests interrupted: {continuity.interrupted.total} ({reasons})"
+        yield _finding("interrupted", Severity.CRITICAL, summary)
     for name in report.stalled:
         yield _finding("stalled", Severity.CRITICAL, f"{name} makes no progress")
     for resource, entry in report.retention.objects.items():
         if entry.lost:
-            yield _finding("lost", Severity.CRITICAL, f"{entry.lost} {resource} lost")
+            yield _finding("lost", Severity.CRITICAL, f"{resource} lost: {entry.lost}")
     for slo in report.slos:
         if slo.state is SloState.EXHAUSTED and slo.slo in (slos.LEADER, slos.ROLLOUT, slos.API):
             yield _finding(slo.slo, Severity.CRITICAL, f"objective exhausted: {slo.objective}")
@@ -91,12 +92,12 @@ def _warnings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     stranded = report.migrations.stranded
     if stranded and report.observed_complete_at is not None:
         reasons = ", ".join(f"{reason} {count}" for reason, count in evidence.stranded.items())
-        yield _finding("stranded", Severity.WARNING, f"{stranded} guests keep their old launcher ({reasons})")
+        yield _finding("stranded", Severity.WARNING, f"guests that keep their old launcher: {stranded} ({reasons})")
     if report.continuity.unattributed:
         yield _finding(
             "unattributed",
             Severity.WARNING,
-            f"{report.continuity.unattributed} guests lost their instance while nobody was looking",
+            f"guests that lost their instance while nobody was looking: {report.continuity.unattributed}",
         )
     if report.continuity.unobserved_seconds:
         yield _finding("unobserved", Severity.WARNING, f"{report.continuity.unobserved_seconds:g} s were not observed")
