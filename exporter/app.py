@@ -25,6 +25,7 @@ from exporter.kube.api import Api
 from exporter.kube.clock import Clock
 from exporter.kube.namespace import InstallNamespace
 from exporter.kube.reflector import Surroundings
+from exporter.kube.reviews import Reviewer
 from exporter.kube.status import WatchStatus
 from exporter.kube.watcher import Watcher
 from exporter.model import probing, resources
@@ -35,7 +36,7 @@ from exporter.probes import table
 from exporter.probes.prober import Prober
 from exporter.probes.source import ProbesSource
 from exporter.report import news
-from exporter.web import page, server
+from exporter.web import auth, page, server, tls
 from exporter.web.status import Status
 
 STOP_SECONDS: Final = 9.0
@@ -155,6 +156,7 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
     the daemon broke; the log has the cause.
     """
     clock, stop = Clock(), asyncio.Event()
+    certificate = _certificate(configuration.serving)
     expected = table.required(table.table(namespace=configuration.probing.namespace))
     folded = fold.Fold(configuration.core, exporter_version=exporter.__version__, probes=expected)
     async with contextlib.AsyncExitStack() as stack:
@@ -183,12 +185,30 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
                 daemon,
                 page=page,
                 address=configuration.serving.listen,
+                certificate=certificate,
+                gate=_gate(configuration.serving, api),
                 texts={"/debug/probes": prober.page},
             )
         )
         _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
         await until(stop, {"watcher": watcher.run, "prober": prober.run, "clock": daemon.tick})
     _LOG.info("stopped")
+
+
+def _certificate(serving: settings.Serving) -> tls.Certificate | None:
+    if not serving.tls_certificate and not serving.tls_key:
+        return None
+    if not serving.tls_certificate or not serving.tls_key:
+        raise errors.UsageError("TLS needs both --tls-certificate and --tls-key")
+    return tls.Certificate(serving.tls_certificate, serving.tls_key)
+
+
+def _gate(serving: settings.Serving, api: Api) -> auth.Gate | None:
+    if serving.auth == "none":
+        return None
+    if not serving.tls_certificate:
+        _LOG.warning("tokens_in_the_clear", extra={"remedy": "--tls-certificate and --tls-key"})
+    return auth.Gate(Reviewer(api))
 
 
 async def until(stop: asyncio.Event, roots: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
