@@ -25,8 +25,12 @@ CONTROL_PROBE = "apiserver-readyz"
 """Its failures say that the whole cluster's API was away; they are not KubeVirt's."""
 
 _TOLD_BY = {
-    "compatibility": API, "continuity": CONTINUITY, "migrations": FRESHNESS, "leadership": LEADER, "retention": RETENTION,
-}  # fmt: skip
+    "compatibility": API,
+    "continuity": CONTINUITY,
+    "migrations": FRESHNESS,
+    "leadership": LEADER,
+    "retention": RETENTION,
+}
 _DAY = 86_400.0
 _AT_RISK = 0.75
 
