@@ -10,8 +10,9 @@ STAMP := $(VENV)/.installed
 
 # Files that are written by a program of ours and committed: each has a rule below.
 DEPLOYED := deploy/chart/files deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
-GENERATED := docs/metrics.md docs/cli.md $(DEPLOYED)
-RULES := $(wildcard rules/*.yaml)
+ALERTING := alerts/rules/upgrade.yaml alerts/rules/objectives.yaml deploy/prometheusrule.yaml
+GENERATED := docs/metrics.md docs/cli.md $(ALERTING) $(DEPLOYED)
+RULES := $(wildcard alerts/rules/*.yaml)
 
 # One lock for all supported Pythons and platforms. No header: it would name paths.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
@@ -42,7 +43,7 @@ lint: $(STAMP) ## Style, format, types, import contracts
 .PHONY: check
 check: lint test generate ## Everything to run before a push
 	git diff --exit-code -- $(GENERATED)
-	$(if $(RULES),$(if $(shell command -v promtool),promtool check rules $(RULES),@echo "promtool is not installed: rules not checked"))
+	$(if $(RULES),$(if $(shell command -v promtool),promtool check rules --lint=all --lint-fatal $(RULES),@echo "promtool is not installed: rules not checked"))
 
 .PHONY: generate
 generate: $(GENERATED) ## Write the generated files anew
@@ -52,6 +53,9 @@ docs/metrics.md: $(STAMP) FORCE
 
 docs/cli.md: $(STAMP) FORCE
 	$(RUN) exporter cli-docs > $@
+
+$(ALERTING) &: $(STAMP) FORCE
+	$(RUN) alerts.src
 
 # Last: it packs what others have made.
 $(DEPLOYED) &: $(STAMP) FORCE
