@@ -24,6 +24,9 @@ DECIDING = (API, CONTINUITY, ROLLOUT, LEADER, RETENTION)
 CONTROL_PROBE = "apiserver-readyz"
 """Its failures say that the whole cluster's API was away; they are not KubeVirt's."""
 
+UPDATE_METHOD = "workload_update"
+"""Reason of interruptions that the Evict update method is meant to make; they do not decide."""
+
 _TOLD_BY = {
     "compatibility": API,
     "continuity": CONTINUITY,
@@ -80,7 +83,7 @@ def _api(report: Report, objectives: Objectives) -> SloReport:
 
 def _continuity(report: Report, evidence: Evidence, objectives: Objectives) -> SloReport:
     continuity = report.continuity
-    charged = continuity.interrupted.total - continuity.interrupted.by_reason.get("workload_update", 0)
+    charged = continuity.interrupted.total - continuity.interrupted.by_reason.get(UPDATE_METHOD, 0)
     seen = (
         continuity.unattributed == 0
         and continuity.unobserved_seconds <= objectives.unobserved_allowed

@@ -54,10 +54,10 @@ def _critical(report: Report) -> Iterator[Finding]:
             Severity.CRITICAL,
             f"guests with two launchers running: {continuity.duplicate_launchers}; check them for a split brain",
         )
-    if continuity.interrupted.total:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in continuity.interrupted.by_reason.items())
-        summary = f"guests interrupted: {continuity.interrupted.total} ({reasons})"
-        yield _finding("interrupted", Severity.CRITICAL, summary)
+    charged = {reason: n for reason, n in continuity.interrupted.by_reason.items() if reason != slos.UPDATE_METHOD}
+    if charged:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in charged.items())
+        yield _finding("interrupted", Severity.CRITICAL, f"guests interrupted: {sum(charged.values())} ({reasons})")
     for name in report.stalled:
         yield _finding("stalled", Severity.CRITICAL, f"{name} makes no progress")
     for resource, entry in report.retention.objects.items():
@@ -89,6 +89,9 @@ def _warnings(report: Report, evidence: Evidence) -> Iterator[Finding]:
             Severity.WARNING,
             f"{evidence.failed_updates} of {evidence.finished_updates} update migrations failed",
         )
+    evicted = report.continuity.interrupted.by_reason.get(slos.UPDATE_METHOD, 0)
+    if evicted:
+        yield _finding("evicted", Severity.WARNING, f"guests restarted by the Evict update method: {evicted}")
     stranded = report.migrations.stranded
     if stranded and report.observed_complete_at is not None:
         reasons = ", ".join(f"{reason} {count}" for reason, count in evidence.stranded.items())
