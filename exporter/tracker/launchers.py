@@ -33,6 +33,8 @@ class Launchers:
         if isinstance(new, Pod):
             if new.running:
                 self._add(new)
+                if not (isinstance(old, Pod) and old.running) and self.mark(new.vmi_uid, node=new.node) is not None:
+                    del self._marks[new.vmi_uid]  # the guest has come back to a node it had left
             if (cause := _cause(new)) is not None and new.vmi_uid:
                 self._marks[new.vmi_uid] = Mark(cause, new.node)
                 if len(self._marks) > _MARKS_KEPT:
