@@ -33,6 +33,11 @@ test: $(STAMP) ## All tests; ARGS="-k name" for some
 	scripts/install-test-programs
 	$(RUN) pytest $(ARGS)
 
+.PHONY: image
+image: $(STAMP) ## Build the image and try it, as root on Debian, without a registry of images
+	scripts/make-image-base
+	$(RUN) pytest tests/deploy/test_image.py $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## Style, format, types, import contracts
 	$(RUN) ruff check
