@@ -116,7 +116,11 @@ class Simulation:
         return self.url
 
     async def start(self, *, port: int = 0, tls: ssl.SSLContext | None = None, speed: float = 1.0) -> str:
-        """Serve the API and let time run at `speed`; the URL of it."""
+        """Serve the API and let time run at `speed`; the URL of it.
+
+        Clients may delete what the world works with: then that piece of work ends, and the world goes on.
+        """
+        self.world.engine.tolerant = True
         url = await self.serve(port=port, tls=tls)
         self._clock = asyncio.create_task(self._run_clock(speed), name="simulated time")
         return url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 
 
 def _moment(at: float) -> dt.datetime:
@@ -11,7 +12,12 @@ def _moment(at: float) -> dt.datetime:
 
 def seconds(at: float) -> str:
     """`2026-11-23T04:41:56Z`, as in most timestamps."""
-    return _moment(int(at)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole_seconds(int(at))
+
+
+@functools.lru_cache(maxsize=1024)
+def _whole_seconds(at: int) -> str:
+    return _moment(at).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def micros(at: float) -> str:

@@ -131,7 +131,7 @@ async def test_discovery_lists_what_is_served_at_the_moment() -> None:
 async def test_health_and_version_answer() -> None:
     async with serving() as (_, client):
         assert (await client.ask("/readyz"))[:2] == (200, "ok")
-        assert (await client.get("/version"))["gitVersion"] == "v1.31.4"
+        assert (await client.get("/version"))["gitVersion"] == "v1.30.4"
 
 
 async def test_what_is_forbidden_is_refused_in_words_of_rbac() -> None:

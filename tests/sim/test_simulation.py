@@ -7,6 +7,7 @@ import pytest
 
 from exporter import sim
 from exporter.sim import dump, times
+from exporter.sim.refusals import Refusal
 from exporter.sim.scenario import Scenario, Step, Upgrade, When
 from exporter.sim.world.world import ClusterSpec
 
@@ -90,3 +91,20 @@ def test_a_scenario_can_be_cut_short() -> None:
     simulation = sim.Simulation(scenario)
     simulation.run()
     assert simulation.elapsed == pytest.approx(60, abs=1)
+
+
+async def test_a_live_world_survives_clients_that_delete_what_it_works_with() -> None:
+    simulation = sim.Simulation(sim.load("guest-oom"))
+    await simulation.start(speed=500)
+    for guest in simulation.world.guests.values():
+        simulation.cluster.delete("pods", guest.pod, guest.namespace)
+    await simulation.ended()
+    await simulation.stop()
+    assert "api-rolled-out v1.4.0" in simulation.truth.milestones
+
+
+def test_a_stepped_world_does_not() -> None:
+    simulation = sim.Simulation(sim.load("guest-oom"))
+    simulation.cluster.delete("pods", simulation.world.guests["team-a/vm-a1"].pod, "team-a")
+    with pytest.raises(Refusal, match="not found"):
+        simulation.run()

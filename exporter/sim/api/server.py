@@ -51,7 +51,7 @@ class Server:
         *,
         faults: FaultTable | None = None,
         access: Access | None = None,
-        kubernetes: str = "v1.31.4",
+        kubernetes: str = "v1.30.4",
         bookmark_seconds: float = 30.0,
     ) -> None:
         self.faults = faults or FaultTable(cluster.clock)

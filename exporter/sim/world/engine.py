@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 from collections.abc import Generator
 from dataclasses import dataclass, field
+
+from exporter.sim.refusals import Refusal
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Engine:
         self.start = start
         self.now = start
         self.pace = pace
+        self.tolerant = False  # a process that is refused something ends, and the world goes on
         self._calendar: list[tuple[float, int, Task, int]] = []
         self._numbers = itertools.count()
 
@@ -105,6 +111,12 @@ class Engine:
         try:
             wait = next(task.process)
         except StopIteration:
+            self._finish(task)
+            return
+        except Refusal as refusal:
+            if not self.tolerant:
+                raise
+            _log.warning("%s ends: %s", task.name, refusal)
             self._finish(task)
             return
         match wait:

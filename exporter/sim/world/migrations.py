@@ -77,7 +77,10 @@ def updater(world: World, release: Release) -> Process:
         outdated = [guest for guest in world.guests.values() if world.outdated(guest)]
         _count(world, len(outdated))
         able = [guest for guest in outdated if guest.migratable] if "LiveMigrate" in methods else []
-        world.truth.stranded = {guest.key for guest in outdated if not guest.migratable or not methods}
+        hopeless = {guest for guest, times_left in world.failing.items() if times_left < 0}
+        world.truth.stranded = {
+            guest.key for guest in outdated if not guest.migratable or not methods or guest.key in hopeless
+        }
         if not started:
             world.milestone("workloads-started", release)
             started = True

@@ -41,7 +41,7 @@ class ClusterSpec:
     """What a world consists of at its beginning."""
 
     version: str = "v1.3.0"
-    kubernetes: str = "v1.31.4"
+    kubernetes: str = "v1.30.4"
     workers: int = 4
     control_planes: int = 1
     guests: int = 20
