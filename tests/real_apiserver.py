@@ -123,6 +123,7 @@ class RealApiServer:
             f"--service-account-signing-key-file={folder / 'accounts.key'}",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--endpoint-reconciler-type=none",
+            "--allow-privileged=true",
             # No controller makes default service accounts, and pods need one.
             "--disable-admission-plugins=ServiceAccount",
             # Without a cache in front of it, a compaction of etcd is felt at once.
