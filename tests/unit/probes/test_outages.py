@@ -161,7 +161,7 @@ def test_after_minutes_without_the_api_the_seconds_are_exact_and_nothing_has_pil
     tmp_path: pathlib.Path, name: str
 ) -> None:
     cause = CLUSTERS[name]
-    away = 150
+    away = 100
 
     async def story() -> tuple[Watch, int]:
         cluster = Cluster()

@@ -41,6 +41,8 @@ class Backend:
         self._world = world.world
         self.one_is_bad = False
         self.webhooks_down = False
+        self.claims = ""
+        """What all replicas say they are; empty for the truth."""
         self.refused = 0
         """Requests that the bad replica has got."""
         self._turn = 0
@@ -50,7 +52,8 @@ class Backend:
         if self.one_is_bad and self._turn % 2:
             self.refused += 1
             raise Refusal(503, "ServiceUnavailable", "error trying to reach service: dial tcp: connection refused")
-        return self._world.virt_api_replicas()
+        replicas = self._world.virt_api_replicas()
+        return [Replica(name=r.name, version=self.claims or r.version) for r in replicas]
 
     def admit(self, resource: Resource, verb: str, body: JSON) -> None:
         if self.webhooks_down:
