@@ -7,6 +7,8 @@ themselves. What the bytes mean is for others.
 import asyncio
 import contextlib
 import logging
+import urllib.parse
+import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Final, Self
@@ -66,7 +68,6 @@ class _Rest(rest.RESTClientObject):
             # Compressing a list is work for the API server, and it is near.
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
             read_bufsize=2**20,
         )
 
@@ -81,6 +82,7 @@ class Api:
         self.access = access
         self.deadline = deadline
         self._rest = _Rest(access.configuration)
+        self._proxy = access.configuration.proxy or _environments_proxy(access.server)
         self._fingerprint = access.fingerprint
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
@@ -184,7 +186,7 @@ class Api:
             headers=headers if token is None else {**headers, "Authorization": token},
             allow_redirects=False,
             timeout=_CALLERS_DEADLINE,
-            proxy=configuration.proxy or None,
+            proxy=self._proxy,
             proxy_headers=configuration.proxy_headers,
             server_hostname=configuration.tls_server_name or None,
         )
@@ -210,6 +212,14 @@ class Api:
 
 
 _CALLERS_DEADLINE: Final = aiohttp.ClientTimeout(total=None)
+
+
+def _environments_proxy(server: str) -> str | None:
+    """What HTTPS_PROXY and NO_PROXY say, asked once: the client library would ask for each request, in a thread."""
+    address = urllib.parse.urlsplit(server)
+    if urllib.request.proxy_bypass(address.hostname or ""):
+        return None
+    return urllib.request.getproxies().get(address.scheme)
 
 
 async def _read(answer: aiohttp.ClientResponse, *, limit: int | None) -> Response:

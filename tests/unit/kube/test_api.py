@@ -271,3 +271,18 @@ async def test_status_names_the_reaction(
 )
 def test_reason_of_an_exception(error: Exception, reason: str) -> None:
     assert failures.reason(error) == reason
+
+
+async def test_a_proxy_that_the_environment_names_is_used_unless_the_server_is_excepted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    monkeypatch.setenv("no_proxy", "")
+    cluster = Cluster(tmp_path, say)
+    async with cluster.serve():
+        async with cluster.api() as api:
+            assert (await fails(api.get("/x"))).reason == "connect"
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        async with cluster.api() as api:
+            assert await api.get("/x")
