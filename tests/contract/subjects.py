@@ -8,6 +8,7 @@ import abc
 import asyncio
 import json
 import pathlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,11 @@ from exporter.kube import access
 from exporter.kube.access import Access
 from exporter.kube.api import Api
 from exporter.model.resources import ResourceSpec
+from exporter.sim.access import Grant as SimulatedGrant
+from exporter.sim.api.aggregated import Replica
+from exporter.sim.api.server import Server as SimulatedServer
+from exporter.sim.catalogue import Resource as SimulatedResource
+from exporter.sim.cluster import Cluster as SimulatedCluster
 from tests.contract.server import EVERYTHING, Resource, Server
 from tests.real_apiserver import ADMIN, RealApiServer
 
@@ -181,16 +187,13 @@ class Small(Subject):
         self.server.permitted[USER] = {spec.plural for spec in specs}
 
 
-# --- a real one
+# --- those that are told of resources as Kubernetes is
 
 
-class Real(Subject):
-    """A real kube-apiserver, shared by all tests; definitions stay from one test to the next."""
+class Defined(Subject):
+    """A server that takes namespaces and definitions; `definitions` are those it has."""
 
-    def __init__(self, folder: pathlib.Path, server: RealApiServer) -> None:
-        super().__init__(folder)
-        self.server = server
-        self.port = server.port
+    definitions: dict[str, Json]
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -199,48 +202,63 @@ class Real(Subject):
         return self
 
     def stored(self, spec: ResourceSpec) -> str:
-        definition = self.server.notes.get(spec.name)
-        return definition["spec"]["versions"][0]["name"] if definition else spec.versions[0]
+        definition = self.definitions.get(spec.name)
+        return str(definition["spec"]["versions"][0]["name"]) if definition else spec.versions[0]
+
+    async def define(self, spec: ResourceSpec, *versions: str) -> None:
+        wanted = definition_of(spec, versions or spec.versions)
+        if (known := self.definitions.get(spec.name)) is None:
+            await self._ask("POST", DEFINITIONS, wanted)
+        elif known["spec"]["versions"] != wanted["spec"]["versions"]:
+            await self._ask("PATCH", f"{DEFINITIONS}/{spec.recorded_as}", {"spec": wanted["spec"]})
+        self.definitions[spec.name] = wanted
+        await until(lambda: self._served(self._path(spec, None)))
+
+    async def undefine(self, spec: ResourceSpec) -> None:
+        path = self._path(spec, None)
+        await self._ask("DELETE", f"{DEFINITIONS}/{spec.recorded_as}", None)
+        del self.definitions[spec.name]
+        await until(lambda: self._gone(path))
+
+    async def change_definition(self, spec: ResourceSpec) -> None:
+        """Another column for `kubectl get`: nothing about the objects, and yet the storage is made anew."""
+        definition = self.definitions[spec.name]
+        columns = definition["spec"]["versions"][0].setdefault("additionalPrinterColumns", [])
+        columns.append({"name": f"C{len(columns)}", "type": "string", "jsonPath": ".spec.none"})
+        await self._ask("PATCH", f"{DEFINITIONS}/{spec.recorded_as}", {"spec": definition["spec"]})
+
+    async def _served(self, path: str) -> bool:
+        return (await self._admin.request("GET", path)).status == 200
+
+    async def _gone(self, path: str) -> bool:
+        return (await self._admin.request("GET", path)).status == 404
+
+
+# --- a real one
+
+
+class Real(Defined):
+    """A real kube-apiserver, shared by all tests; definitions stay from one test to the next."""
+
+    def __init__(self, folder: pathlib.Path, server: RealApiServer) -> None:
+        super().__init__(folder)
+        self.server = server
+        self.port = server.port
+        self.definitions = server.notes
 
     def _kubeconfig(self, port: int, *, user: bool) -> Json:
         cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.server.ca_file)}
         return kubeconfig(cluster, {"token": USER if user else ADMIN})
 
-    async def define(self, spec: ResourceSpec, *versions: str) -> None:
-        wanted = definition_of(spec, versions or spec.versions)
-        if (known := self.server.notes.get(spec.name)) is not None:
-            if known["spec"]["versions"] == wanted["spec"]["versions"]:
-                return
-            await self._ask("PATCH", f"{DEFINITIONS}/{spec.recorded_as}", {"spec": wanted["spec"]})
-        else:
-            await self._ask("POST", DEFINITIONS, wanted)
-        self.server.notes[spec.name] = wanted
-        path = self._path(spec, None)
-        await until(lambda: self._served(path))
-
-    async def undefine(self, spec: ResourceSpec) -> None:
-        path = self._path(spec, None)
-        await self._ask("DELETE", f"{DEFINITIONS}/{spec.recorded_as}", None)
-        del self.server.notes[spec.name]
-        await until(lambda: self._gone(path))
-
     async def expire(self) -> None:
         await asyncio.to_thread(self.server.compact)
 
-    async def change_definition(self, spec: ResourceSpec) -> None:
-        """Another column for `kubectl get`: nothing about the objects, and yet the storage is made anew."""
-        definition = self.server.notes[spec.name]
-        columns = definition["spec"]["versions"][0].setdefault("additionalPrinterColumns", [])
-        columns.append({"name": f"C{len(columns)}", "type": "string", "jsonPath": ".spec.none"})
-        await self._ask("PATCH", f"{DEFINITIONS}/{spec.recorded_as}", {"spec": definition["spec"]})
-
     async def permit(self, *specs: ResourceSpec) -> None:
-        rules = [{"apiGroups": [s.group], "resources": [s.plural], "verbs": ["list", "watch"]} for s in specs]
         metadata = {"name": USER}
         subjects = [{"kind": "User", "name": USER, "apiGroup": RBAC}]
         role = {"kind": "ClusterRole", "name": USER, "apiGroup": RBAC}
         for plural, body in (
-            ("clusterroles", {"kind": "ClusterRole", "metadata": metadata, "rules": rules}),
+            ("clusterroles", {"kind": "ClusterRole", "metadata": metadata, "rules": [*map(rule, specs)]}),
             ("clusterrolebindings", {"metadata": metadata, "subjects": subjects, "roleRef": role}),
         ):
             path = f"/apis/{RBAC}/v1/{plural}"
@@ -249,11 +267,59 @@ class Real(Subject):
             else:
                 await self._ask("POST", path, {"apiVersion": f"{RBAC}/v1", **body})
 
-    async def _served(self, path: str) -> bool:
-        return (await self._admin.request("GET", path)).status == 200
 
-    async def _gone(self, path: str) -> bool:
-        return (await self._admin.request("GET", path)).status == 404
+# --- the simulator
+
+
+class Simulated(Defined):
+    """The API of the simulator, without a world behind it; a new one for each test."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__(folder)
+        self.definitions = {}
+        self._cluster = SimulatedCluster(clock=time.time)
+        self._server = SimulatedServer(self._cluster, _Nobody())
+        self._restricted = SimulatedServer(self._cluster, _Nobody())
+        self._restricted_port = 0
+
+    async def __aenter__(self) -> Self:
+        self.port = int((await self._server.start()).rpartition(":")[2])
+        self._restricted_port = int((await self._restricted.start()).rpartition(":")[2])
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, traceback)
+        await self._server.stop()
+        await self._restricted.stop()
+
+    def _kubeconfig(self, port: int, *, user: bool) -> Json:
+        return kubeconfig({"server": f"http://127.0.0.1:{self._restricted_port if user else port}"}, {"token": "any"})
+
+    async def expire(self) -> None:
+        self._server.reader.expire_tokens()
+        for resource in self._cluster.resources.values():
+            if not resource.custom:
+                self._cluster.store.table(resource.key).forget_before(self._cluster.store.version + 1)
+
+    async def permit(self, *specs: ResourceSpec) -> None:
+        self._restricted.access.only(SimulatedGrant(rules=tuple(map(rule, specs))))
+
+
+class _Nobody:
+    """Admits everything, and has no virt-api."""
+
+    def virt_api_replicas(self) -> Sequence[Replica]:
+        return ()
+
+    def admit(self, resource: SimulatedResource, verb: str, body: Json) -> None:
+        pass
+
+
+def rule(spec: ResourceSpec) -> Json:
+    """A rule of RBAC that lets it be read."""
+    return {"apiGroups": [spec.group], "resources": [spec.plural], "verbs": ["list", "watch"]}
 
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
