@@ -161,7 +161,7 @@ _CONTROL_PLANE: Final = (
         severity="warning",
         holds_openshift=True,
         expr=f"""{worst("storage_version_blocks", 'direction="upgrade"')} == 1""",
-        wait="15m",
+        wait="1m",
         summary="{{ $labels.crd }} stores {{ $labels.version }}, which bars the way to {{ $labels.release }}.",
         description="""
         status.storedVersions of this CRD names {{ $labels.version }}, which {{ $labels.release }} does not define.
