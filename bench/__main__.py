@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import objects
+from bench import objects, probes
 
 GOALS = {
     "sync_cpu_s": 2.0, "unchanged_event_us": 15.0, "changed_event_us": 30.0, "peak_mb": 120.0, "page_ms": 50.0,
@@ -93,6 +93,7 @@ def main() -> None:
     console = Console(width=110)
     console.print(table)
     console.print(f"json.loads {loads:.1f} us, floor {floor:.1f} us per VMI; {vmis['imports_mb']:.0f} MB after imports")
+    probes.main([])
 
 
 if __name__ == "__main__":

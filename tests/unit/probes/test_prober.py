@@ -19,6 +19,7 @@ from exporter.probes.asking import Ask
 from exporter.probes.prober import Prober
 from exporter.probes.table import required, table
 from exporter.sim.faults import Fault, Harm
+from tests.conftest import REPOSITORY
 from tests.unit.probes import virtual
 from tests.unit.probes.virtual import EPOCH
 from tests.unit.probes.world import NAMESPACE, Cluster
@@ -99,3 +100,10 @@ def test_a_version_change_has_the_manifests_tried_again_and_the_page_tells_all(t
     assert "subresource-healthz reused: working, 0 under way, 0 missed\n" in page
     assert re.search(r"  2027-01-15T08:00:20.\d{3}Z  http_5xx  HTTP 503  0\.\d{3} s  audit-id \S{36}  go away\n", page)
     assert "manifest vm-1.0 reused\n" in page
+
+
+def test_the_documentation_names_every_probe_and_reason() -> None:
+    text = (REPOSITORY / "docs" / "probes.md").read_text()
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`([a-z]+-[a-z0-9.-]+)`", rows)) == {probe.name for probe in table(namespace=NAMESPACE)}
+    assert [reason for reason in probing.REASONS if f"`{reason}`" not in text] == []
