@@ -43,6 +43,7 @@ class Access:
     """The authorizer."""
 
     user: str = DEFAULT_USER
+    tokens: dict[str, str] = field(default_factory=lambda: {"simulated": DEFAULT_USER})  # token: whose, for reviews
     _denied: list[Attempt] = field(default_factory=list)
     _grants: list[Grant] | None = None
 
@@ -67,6 +68,16 @@ class Access:
                 user=self.user, verb=attempt.verb, resource=attempt.resource, group=attempt.group,
                 namespace=attempt.namespace, name=attempt.name,
             )  # fmt: skip
+
+    def allows_path(self, verb: str, path: str) -> bool:
+        """Whether a path that is no resource, such as /metrics, may be read."""
+        if self._grants is None:
+            return True
+        rules = [rule for grant in self._grants for rule in grant.rules]
+        return any(
+            {verb, "*"} & set(rule.get("verbs") or ()) and {path, "*"} & set(rule.get("nonResourceURLs") or ())
+            for rule in rules
+        )
 
 
 def _same(rule: Attempt, attempt: Attempt) -> bool:

@@ -215,3 +215,29 @@ async def test_numbers_of_every_answer_are_json() -> None:
             _, text, headers = await client.ask(path)
             assert headers["Content-Type"].startswith("application/json")
             assert json.loads(text)["kind"].startswith("API")
+
+
+async def test_reviews_say_whose_a_token_is_and_what_rules_allow() -> None:
+    access = Access(tokens={"secret": "prometheus"})
+    access.only(Grant(rules=({"nonResourceURLs": ["/metrics"], "verbs": ["get"]},)))
+
+    async with serving(access=access) as (_, client):
+
+        async def review(kind: str, **spec: object) -> dict[str, object]:
+            group = "authentication" if kind == "TokenReview" else "authorization"
+            body = {"apiVersion": f"{group}.k8s.io/v1", "kind": kind, "spec": spec}
+            path = f"/apis/{group}.k8s.io/v1/{kind.lower()}s"
+            status, text, _ = await client.ask(path, method="POST", body=body)
+            assert status == 201
+            found: dict[str, object] = json.loads(text)["status"]
+            return found
+
+        known = await review("TokenReview", token="secret")
+        assert known["authenticated"]
+        assert "authenticated" not in await review("TokenReview", token="guessed")
+        allowed = {"path": "/metrics", "verb": "get"}
+        assert (await review("SubjectAccessReview", user="x", nonResourceAttributes=allowed))["allowed"]
+        refused = {"path": "/debug", "verb": "get"}
+        assert not (await review("SubjectAccessReview", user="x", nonResourceAttributes=refused))["allowed"]
+        listing = {"group": "kubevirt.io", "resource": "virtualmachines", "verb": "list"}
+        assert not (await review("SelfSubjectAccessReview", resourceAttributes=listing))["allowed"]

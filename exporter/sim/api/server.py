@@ -16,7 +16,7 @@ from aiohttp import web
 
 from exporter.sim import catalogue, refusals
 from exporter.sim.access import Access, Attempt
-from exporter.sim.api import asking, discovery, forms, wire
+from exporter.sim.api import asking, discovery, forms, reviewing, wire
 from exporter.sim.api.aggregated import GROUP, Aggregated, Replica
 from exporter.sim.api.asking import Ask
 from exporter.sim.api.reading import Reader, Snapshot
@@ -27,7 +27,6 @@ from exporter.sim.cluster import Cluster
 from exporter.sim.faults import Active, FaultTable, Harm
 from exporter.sim.refusals import JSON, Refusal
 
-_BODY_LIMIT = 16 * 1024 * 1024
 _CREATED = 201
 
 
@@ -174,11 +173,15 @@ class Server:
             if answer.body is None:
                 return answer.code, answer.text.encode(), "text/plain"
             return answer.code, msgspec.json.encode(answer.body), "application/json"
+        if request.method == "POST":
+            review = reviewing.answer(request.path, await request.read(), self.access)
+            if review is not None:
+                return _CREATED, msgspec.json.encode(review), _JSON
         if ask is None:
             return self._document(request.path)
         resource = self._checked(ask)
         form = forms.accepted(request.headers.get("Accept", ""))
-        content = await request.content.read(_BODY_LIMIT) if request.can_read_body else b""
+        content = await request.read()
         match ask.verb:
             case "get":
                 return 200, self.reader.get(ask, resource, form), "application/json"

@@ -185,7 +185,7 @@ def cluster_api_away(world: World, seconds: float) -> Process:
 
 
 def _restarted_leader(world: World, leader: ControlPod) -> Process:
-    yield 3.0
+    yield Steady(3.0)
     leader.started = True
     yield 10.0
     if world.pods.get(leader.name) is leader and not leader.terminating:
