@@ -323,6 +323,19 @@ def test_a_restart_keeps_what_was_served_when_the_session_began(stream: Stream[C
     )
 
 
+def test_a_restart_after_the_session_keeps_what_it_ended_with(stream: Stream[Compatibility]) -> None:
+    begin(stream)
+    stream.drop(b.api_service("v1alpha3"))
+    stream.put(b.crd(SNAPSHOTS, "v1alpha1", "v1beta1", stored=("v1alpha1", "v1beta1")))
+    end(stream)
+    before = stream.concern.report(stream.now, stream.tracker)
+    assert (len(before.versions_lost), len(before.storage_blocked)) == (1, 1)
+    next_one = stream.restart(Compatibility(Settings(), probes=(LIST,)))
+    next_one.lists(b.kubevirt("v1.2.0"), b.api_service("v1"), b.api_service("v1alpha3"))
+    assert next_one.concern.report(next_one.now, next_one.tracker) == before
+    assert next_one.value(compatibility.LOST) == 1
+
+
 # --- what is stored ---
 
 
