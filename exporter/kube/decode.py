@@ -188,6 +188,7 @@ DECODERS: Final[dict[str, Decoder[Any]]] = {
     "crd": Decoder(cluster.Crd, cluster.crd),
     "apiservice": Decoder(cluster.ApiService, cluster.apiservice),
     "webhooks": Decoder(cluster.WebhookConfiguration, cluster.webhooks),
+    "budget": Decoder(cluster.DisruptionBudget, cluster.budget),
     "metadata": Decoder(metadata.MetadataOnly, metadata.metadata_only),
 }
 """By the name a row of the resource table gives in `decode`."""

@@ -51,6 +51,13 @@ class KubeVirt(Object, frozen=True, gc=False, kw_only=True):
     outdated: int | None = None
     image_tag: str = ""
     update_methods: tuple[str, ...] = ()
+    rollout_strategy: str = ""
+    """spec.configuration.vmRolloutStrategy; empty for the release's default."""
+    parallel_migrations: int | None = None
+    """spec.configuration.migrations.parallelMigrationsPerCluster."""
+    feature_gates: tuple[str, ...] = ()
+    infra_placed: bool = False
+    """spec.infra.nodePlacement says where the control plane may run."""
     conditions: tuple[Condition, ...] = ()
 
     def condition(self, kind: str) -> Condition | None:
@@ -118,6 +125,10 @@ class Pod(Object, frozen=True, gc=False, kw_only=True):
     """Reason of the main container's termination, such as OOMKilled, Error or Completed."""
     disrupted: str = ""
     """Reason of condition DisruptionTarget, such as EvictionByEvictionAPI."""
+    cpu: float = 0.0
+    """Cores requested, all containers together."""
+    memory: float = 0.0
+    """Bytes requested, all containers together."""
 
 
 class Vm(Object, frozen=True, gc=False, kw_only=True):
@@ -130,6 +141,8 @@ class Vm(Object, frozen=True, gc=False, kw_only=True):
     """UIDs of VMIs named by a Stop in status.stateChangeRequests."""
     spec_manager: str = ""
     """Field manager that wrote last, status and other subresources apart."""
+    written_as: tuple[str, ...] = ()
+    """API versions, such as `kubevirt.io/v1alpha3`, in which its field managers wrote it."""
 
 
 class Vmi(Object, frozen=True, gc=False, kw_only=True):
@@ -155,6 +168,8 @@ class Vmi(Object, frozen=True, gc=False, kw_only=True):
     migration_failed: bool = False
     evacuating: str = ""
     """status.evacuationNodeName."""
+    machine: str = ""
+    """status.machine.type, such as pc-q35-rhel9.4.0."""
 
 
 class Migration(Object, frozen=True, gc=False, kw_only=True):
@@ -194,6 +209,10 @@ class Node(Object, frozen=True, gc=False, kw_only=True):
     """Annotation kubevirt.io/heartbeat."""
     control_plane: bool = False
     kubelet_version: str = ""
+    cpu: float | None = None
+    """Allocatable cores."""
+    memory: float | None = None
+    """Allocatable bytes."""
 
 
 class Lease(Object, frozen=True, gc=False, kw_only=True):
@@ -254,6 +273,18 @@ class Job(Object, frozen=True, gc=False, kw_only=True):
     """Condition Failed is True."""
 
 
+class DisruptionBudget(Object, frozen=True, gc=False, kw_only=True):
+    """A PodDisruptionBudget; numbers are None until its controller has looked at it."""
+
+    allowed: int | None = None
+    """Pods that may be evicted now."""
+    healthy: int | None = None
+    desired: int | None = None
+    """Healthy pods that must remain."""
+    expected: int | None = None
+    """Pods it counts."""
+
+
 class Metadata(Object, frozen=True, gc=False, kw_only=True):
     """An object of which only the metadata is read."""
 
@@ -261,3 +292,5 @@ class Metadata(Object, frozen=True, gc=False, kw_only=True):
     managed: bool = False
     owned: bool = False
     """It has an owner: its going is explained by its owner's."""
+    written_as: tuple[str, ...] = ()
+    """API versions in which its field managers wrote it."""

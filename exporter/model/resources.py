@@ -60,6 +60,7 @@ API_SERVICES: Final = "apiservices.apiregistration.k8s.io"
 VALIDATING_WEBHOOKS: Final = "validatingwebhookconfigurations.admissionregistration.k8s.io"
 MUTATING_WEBHOOKS: Final = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
 NODES: Final = "nodes"
+BUDGETS: Final = "poddisruptionbudgets.policy"
 
 
 def _retained(plural: str, group: str, *versions: str) -> ResourceSpec:
@@ -136,6 +137,10 @@ RESOURCES: Final[tuple[ResourceSpec, ...]] = (
     ResourceSpec(
         name=MUTATING_WEBHOOKS, group="admissionregistration.k8s.io", plural="mutatingwebhookconfigurations",
         decode="webhooks", scope=Scope.CLUSTER, page=50, why="temporary webhooks left behind",
+    ),
+    ResourceSpec(
+        name=BUDGETS, group="policy", versions=("v1", "v1beta1"), plural="poddisruptionbudgets", decode="budget",
+        scope=Scope.INSTALL_NAMESPACE, why="before an upgrade: may a pod of the control plane go",
     ),
     _retained("virtualmachineinstancereplicasets", "kubevirt.io", "v1"),
     _retained("virtualmachinesnapshots", "snapshot.kubevirt.io", "v1beta1", "v1alpha1"),

@@ -35,8 +35,8 @@
   verbs: [list, watch]
 - apiGroups: ["subresources.kubevirt.io"]
   resources: [healthz, version]
-  verbs: [get, list]
-- nonResourceURLs: ["/apis", "/apis/*", "/readyz", "/version"]
+  verbs: [list]
+- nonResourceURLs: ["/apis/*", "/readyz"]
   verbs: [get]
 {{- end }}
 
@@ -49,6 +49,9 @@
   verbs: [create, list, watch]
 - apiGroups: ["batch"]
   resources: [jobs]
+  verbs: [list, watch]
+- apiGroups: ["policy"]
+  resources: [poddisruptionbudgets]
   verbs: [list, watch]
 - apiGroups: ["kubevirt-upgrade-exporter.io"]
   resources: [upgradereports]

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Final
 
+from exporter.kube.kinds import quantity
 from exporter.kube.kinds.metadata import (
     NO_ANNOTATIONS,
     NO_LABELS,
@@ -34,9 +35,17 @@ class NodeInfo(Wire):
     kubelet_version: str | None = None
 
 
+class Allocatable(Wire):
+    """status.allocatable, as far as guests need it."""
+
+    cpu: str | None = None
+    memory: str | None = None
+
+
 class NodeStatus(Wire):
     """A node's status."""
 
+    allocatable: Allocatable | None = None
     conditions: list[Condition] | None = None
     node_info: NodeInfo | None = None
 
@@ -53,6 +62,7 @@ def node(wire: Node) -> objects.Node:
     """Flatten."""
     metadata, spec, status = wire.metadata, wire.spec or NodeSpec(), wire.status or NodeStatus()
     labels, annotations = metadata.labels or NO_LABELS, metadata.annotations or NO_ANNOTATIONS
+    allocatable = status.allocatable or Allocatable()
     return objects.Node(
         key=key(metadata),
         uid=metadata.uid or "",
@@ -64,6 +74,8 @@ def node(wire: Node) -> objects.Node:
         heartbeat=_heartbeat(annotations.heartbeat),
         control_plane=labels.control_plane is not None or labels.master is not None,
         kubelet_version=intern((status.node_info or NodeInfo()).kubelet_version),
+        cpu=quantity.read(allocatable.cpu or ""),
+        memory=quantity.read(allocatable.memory or ""),
     )
 
 
@@ -248,4 +260,38 @@ def webhooks(wire: WebhookConfiguration) -> objects.WebhookConfiguration:
         managed=managed(metadata.labels or NO_LABELS),
         version=intern((metadata.annotations or NO_ANNOTATIONS).version),
         webhooks=len(wire.webhooks or ()),
+    )
+
+
+# --- PodDisruptionBudgets
+
+
+class DisruptionBudgetStatus(Wire):
+    """A PodDisruptionBudget's status."""
+
+    disruptions_allowed: int | None = None
+    current_healthy: int | None = None
+    desired_healthy: int | None = None
+    expected_pods: int | None = None
+
+
+class DisruptionBudget(Wire):
+    """A PodDisruptionBudget."""
+
+    metadata: Metadata
+    status: DisruptionBudgetStatus | None = None
+
+
+def budget(wire: DisruptionBudget) -> objects.DisruptionBudget:
+    """Flatten."""
+    metadata, status = wire.metadata, wire.status or DisruptionBudgetStatus()
+    return objects.DisruptionBudget(
+        key=key(metadata),
+        uid=metadata.uid or "",
+        created=seconds(metadata.creation_timestamp),
+        deleted=seconds(metadata.deletion_timestamp),
+        allowed=status.disruptions_allowed,
+        healthy=status.current_healthy,
+        desired=status.desired_healthy,
+        expected=status.expected_pods,
     )

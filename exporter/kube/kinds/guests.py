@@ -7,6 +7,7 @@ from exporter.kube.kinds.metadata import (
     NO_ANNOTATIONS,
     Condition,
     FullMetadata,
+    ManagedFields,
     Metadata,
     OwnerReference,
     Time,
@@ -14,18 +15,11 @@ from exporter.kube.kinds.metadata import (
     intern,
     key,
     seconds,
+    written_as,
 )
 from exporter.model import objects
 
 # --- VirtualMachines
-
-
-class ManagedFields(Wire):
-    """One of metadata.managedFields, without the fields."""
-
-    manager: str | None = None
-    subresource: str | None = None
-    time: Time | None = None
 
 
 class VmMetadata(Metadata):
@@ -84,6 +78,7 @@ def vm(wire: Vm) -> objects.Vm:
             if request.action == "Stop" and request.uid is not None
         ),
         spec_manager=intern(_last_manager(metadata.managed_fields or ())),
+        written_as=written_as(metadata.managed_fields),
     )
 
 
@@ -115,6 +110,12 @@ class VmiMigrationState(Wire):
     failed: bool | None = None
 
 
+class Machine(Wire):
+    """status.machine."""
+
+    type: str | None = None
+
+
 class VmiStatus(Wire):
     """A VirtualMachineInstance's status."""
 
@@ -125,6 +126,7 @@ class VmiStatus(Wire):
     evacuation_node_name: str | None = None
     conditions: list[Condition] | None = None
     migration_state: VmiMigrationState | None = None
+    machine: Machine | None = None
 
 
 class Vmi(Wire):
@@ -178,6 +180,7 @@ def vmi(wire: Vmi) -> objects.Vmi:
         migration_completed=migration.completed or False,
         migration_failed=migration.failed or False,
         evacuating=intern(status.evacuation_node_name),
+        machine=intern(status.machine.type) if status.machine is not None else "",
     )
 
 

@@ -12,10 +12,38 @@ class WorkloadUpdateStrategy(Wire):
     workload_update_methods: list[str] | None = None
 
 
+class Migrations(Wire):
+    """spec.configuration.migrations."""
+
+    parallel_migrations_per_cluster: int | None = None
+
+
+class DeveloperConfiguration(Wire):
+    """spec.configuration.developerConfiguration."""
+
+    feature_gates: list[str] | None = None
+
+
+class Configuration(Wire):
+    """spec.configuration."""
+
+    vm_rollout_strategy: str | None = None
+    migrations: Migrations | None = None
+    developer_configuration: DeveloperConfiguration | None = None
+
+
+class Placed(Wire):
+    """spec.infra; what its nodePlacement says is not read."""
+
+    node_placement: dict[str, msgspec.Raw] | None = None
+
+
 class KubeVirtSpec(Wire):
     """What its owner wants."""
 
     image_tag: str | None = None
+    infra: Placed | None = None
+    configuration: Configuration | None = None
     workload_update_strategy: WorkloadUpdateStrategy | None = None
 
 
@@ -45,6 +73,8 @@ def kubevirt(wire: KubeVirt) -> objects.KubeVirt:
     """Flatten."""
     metadata, spec, status = wire.metadata, wire.spec or KubeVirtSpec(), wire.status or KubeVirtStatus()
     strategy = spec.workload_update_strategy or WorkloadUpdateStrategy()
+    configuration = spec.configuration or Configuration()
+    developer = configuration.developer_configuration or DeveloperConfiguration()
     return objects.KubeVirt(
         key=key(metadata),
         uid=metadata.uid or "",
@@ -61,6 +91,10 @@ def kubevirt(wire: KubeVirt) -> objects.KubeVirt:
         outdated=status.outdated,
         image_tag=intern(spec.image_tag),
         update_methods=tuple(map(intern, strategy.workload_update_methods or ())),
+        rollout_strategy=intern(configuration.vm_rollout_strategy),
+        parallel_migrations=(configuration.migrations or Migrations()).parallel_migrations_per_cluster,
+        feature_gates=tuple(map(intern, developer.feature_gates or ())),
+        infra_placed=bool((spec.infra or Placed()).node_placement),
         conditions=tuple(
             objects.Condition(
                 type=intern(condition.type),

@@ -1,6 +1,7 @@
 """What all kinds share: metadata, labels, annotations, conditions, and how these become values of ours."""
 
 import datetime as dt
+import functools
 import sys
 from typing import Annotated, Final
 
@@ -62,6 +63,15 @@ class Identity(Wire):
     resource_version: str | None = None
 
 
+class ManagedFields(Wire):
+    """One of metadata.managedFields, without the fields."""
+
+    manager: str | None = None
+    api_version: str | None = None
+    subresource: str | None = None
+    time: Time | None = None
+
+
 class Metadata(Identity):
     """What every kind needs of its metadata."""
 
@@ -85,10 +95,16 @@ class Bare(Wire):
     metadata: Identity
 
 
+class ManagedMetadata(FullMetadata):
+    """With those who wrote the object."""
+
+    managed_fields: list[ManagedFields] | None = None
+
+
 class MetadataOnly(Wire):
     """An object of any kind, or a PartialObjectMetadata."""
 
-    metadata: FullMetadata
+    metadata: ManagedMetadata
 
 
 class Condition(Wire):
@@ -113,6 +129,17 @@ def key(metadata: Identity) -> str:
 def seconds(time: dt.datetime | None) -> float | None:
     """Unix seconds, or None for null."""
     return None if time is None else time.timestamp()
+
+
+def written_as(entries: list[ManagedFields] | None) -> tuple[str, ...]:
+    """The API versions in which an object was written, each once, sorted."""
+    return _kept_once(frozenset(entry.api_version for entry in entries or () if entry.api_version))
+
+
+@functools.lru_cache(maxsize=256)
+def _kept_once(names: frozenset[str]) -> tuple[str, ...]:
+    """The same tuple for equal sets: thousands of objects share it."""
+    return tuple(sorted(map(sys.intern, names)))
 
 
 def controller(metadata: FullMetadata) -> OwnerReference | None:
@@ -144,4 +171,5 @@ def metadata_only(wire: MetadataOnly) -> objects.Metadata:
         generation=metadata.generation or 0,
         managed=managed(metadata.labels or NO_LABELS),
         owned=bool(metadata.owner_references),
+        written_as=written_as(metadata.managed_fields),
     )

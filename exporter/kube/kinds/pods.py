@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from exporter.kube.kinds import quantity
 from exporter.kube.kinds.metadata import (
     NO_ANNOTATIONS,
     NO_LABELS,
@@ -30,6 +31,19 @@ class EnvVar(Wire):
     value: str | None = None
 
 
+class Amounts(Wire):
+    """Of resources that are requested, as far as we count them."""
+
+    cpu: str | None = None
+    memory: str | None = None
+
+
+class Requirements(Wire):
+    """A container's resources."""
+
+    requests: Amounts | None = None
+
+
 class Container(Wire):
     """A container of a pod or pod template."""
 
@@ -37,6 +51,7 @@ class Container(Wire):
     image: str | None = None
     args: list[str] | None = None
     env: list[EnvVar] | None = None
+    resources: Requirements | None = None
 
 
 class Reason(Wire):
@@ -71,6 +86,8 @@ class PodSpec(Wire):
     """A pod's spec."""
 
     containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+    overhead: Amounts | None = None
     node_name: str | None = None
 
 
@@ -111,6 +128,7 @@ def pod(wire: Pod) -> objects.Pod:
     if ended is None and state.running is None and main is not None and main.last_state is not None:
         ended = main.last_state.terminated  # it waits for its next start: why it ended is what one wants to know
     version, identifier = version_of(labels.kubevirt, metadata.annotations or NO_ANNOTATIONS, containers)
+    cpu, memory = _requested(spec)
     ready, disrupted = False, ""
     for condition in status.conditions or ():
         if condition.status == "True":
@@ -142,6 +160,8 @@ def pod(wire: Pod) -> objects.Pod:
         waiting=intern(_waiting([*(status.init_container_statuses or ()), *statuses])),
         terminated=intern(ended.reason) if ended is not None else "",
         disrupted=intern(disrupted),
+        cpu=cpu,
+        memory=memory,
     )
 
 
@@ -149,6 +169,27 @@ def _waiting(statuses: list[ContainerStatus]) -> str:
     """The first waiting reason; one that means trouble goes before those of every start."""
     reasons = [s.state.waiting.reason or "" for s in statuses if s.state is not None and s.state.waiting is not None]
     return next((reason for reason in reasons if reason not in _STARTING), reasons[0] if reasons else "")
+
+
+def _requested(spec: PodSpec) -> tuple[float, float]:
+    """Cores and bytes that the scheduler sets aside: of init containers, which run one by one, the most."""
+    cpu = memory = 0.0
+    for container in spec.containers or ():
+        more_cpu, more_memory = _amounts(container.resources)
+        cpu, memory = cpu + more_cpu, memory + more_memory
+    for container in spec.init_containers or ():
+        least_cpu, least_memory = _amounts(container.resources)
+        cpu, memory = max(cpu, least_cpu), max(memory, least_memory)
+    if spec.overhead is not None:
+        cpu += quantity.read(spec.overhead.cpu or "") or 0.0
+        memory += quantity.read(spec.overhead.memory or "") or 0.0
+    return cpu, memory
+
+
+def _amounts(resources: Requirements | None) -> tuple[float, float]:
+    if resources is None or (requests := resources.requests) is None:
+        return 0.0, 0.0
+    return quantity.read(requests.cpu or "") or 0.0, quantity.read(requests.memory or "") or 0.0
 
 
 def version_of(label: str | None, annotations: Annotations, containers: list[Container]) -> tuple[str, str]:
