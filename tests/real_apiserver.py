@@ -33,10 +33,19 @@ class RealApiServer:
     `users` have their names for tokens, and may do nothing until RBAC says so.
     """
 
-    def __init__(self, assets: pathlib.Path, folder: pathlib.Path, *, users: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        assets: pathlib.Path,
+        folder: pathlib.Path,
+        *,
+        users: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """`arguments` are more flags for kube-apiserver."""
         self._assets = assets
         self._folder = folder
         self._users = users
+        self._arguments = arguments
         self._processes: list[subprocess.Popen[bytes]] = []
         self.notes: dict[str, Any] = {}
         """For what one test leaves for the next, such as definitions of custom resources."""
@@ -128,6 +137,7 @@ class RealApiServer:
             "--disable-admission-plugins=ServiceAccount",
             # Without a cache in front of it, a compaction of etcd is felt at once.
             "--watch-cache-sizes=leases.coordination.k8s.io#0",
+            *self._arguments,
         )
         self._await(self.port, "/readyz", tls=True)
 

@@ -64,16 +64,16 @@ _BESIDE_WATCHING: Final = (
         why="the control probe: is the API server itself there",
     ),
     Permission(
-        role=Role.CLUSTER, urls=("/apis", "/apis/*", "/version"), verbs=("get",),
-        why="which versions of KubeVirt's API groups are served; the version of Kubernetes",
+        role=Role.CLUSTER, urls=("/apis/*",), verbs=("get",),
+        why="which versions of API groups are served, and whether their documents can be had",
     ),
     Permission(
-        role=Role.CLUSTER, group="subresources.kubevirt.io", resource="version", verbs=("get", "list"),
-        why="a probe of KubeVirt's own API. Without a name it is a list to the API server",
+        role=Role.CLUSTER, group="subresources.kubevirt.io", resource="version", verbs=("list",),
+        why="a probe of KubeVirt's own API; to the API server, reading it is a list",
     ),
     Permission(
-        role=Role.CLUSTER, group="subresources.kubevirt.io", resource="healthz", verbs=("get", "list"),
-        why="a probe of KubeVirt's own API. Without a name it is a list to the API server",
+        role=Role.CLUSTER, group="subresources.kubevirt.io", resource="healthz", verbs=("list",),
+        why="a probe of KubeVirt's own API; to the API server, reading it is a list",
     ),
     Permission(
         role=Role.KUBEVIRT, group=REPORTS, resource="upgradereports",
