@@ -32,8 +32,7 @@ class Cluster:
         self.token("first")
         self.peers: list[str] = []
         """Names in the certificates of clients."""
-        self.ports: set[int] = set()
-        """Of the clients: as many as there were connections."""
+        self.connections: set[object] = set()
         self._handler = handler
         self.port = 0
 
@@ -60,7 +59,7 @@ class Cluster:
         assert request.transport is not None
         certificate = request.transport.get_extra_info("peercert") or {}
         self.peers += [value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"]
-        self.ports.add(request.transport.get_extra_info("peername")[1])
+        self.connections.add(request.protocol)
         return await self._handler(request)  # type: ignore[arg-type]
 
     @contextlib.asynccontextmanager
@@ -118,10 +117,10 @@ async def test_connections_are_kept_unless_a_new_one_is_asked_for(tmp_path: path
     async with cluster.serve(), cluster.api() as api:
         for _ in range(3):
             await api.get("/x")
-        assert len(cluster.ports) == 1
+        assert len(cluster.connections) == 1
         for _ in range(2):
             await api.request("GET", "/x", reuse=False)
-        assert len(cluster.ports) == 3
+        assert len(cluster.connections) == 3
 
 
 async def test_long_refusal_is_not_read_whole(tmp_path: pathlib.Path) -> None:
