@@ -140,8 +140,12 @@ def _root(version: str) -> str:
 def cluster(kube_apiserver_assets: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A server with an audit log, KubeVirt's definitions, and no rights for everybody."""
     folder = tmp_path_factory.mktemp("audited")
-    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"]}
-    policy["rules"] = [{"level": "Metadata"}]
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata"}],
+    }
     (folder / "policy.yaml").write_text(json.dumps(policy))
     arguments = [f"--audit-policy-file={folder / 'policy.yaml'}", f"--audit-log-path={folder / 'audit.log'}"]
     with RealApiServer(kube_apiserver_assets, folder, arguments=arguments) as server:
