@@ -28,7 +28,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """How long the expression must hold."""
     summary: str
     description: str
-    """Line ends count as spaces."""
+    """Line ends count as spaces, in the summary, too."""
 
 
 def alerts(objectives: slos.Objectives) -> Sequence[Alert]:
@@ -302,19 +302,17 @@ _BLIND: Final = Alert(
     """,
 )
 
-_SESSION: Final = "from_version, to_version, kind"
-_MOVING: Final = f"{worst('session_info')} and ignoring ({_SESSION}) cluster:kubevirt_upgrade_session_moving:bool"
+_VERSIONS: Final = worst("session_info", "cluster=%q")
 _IN_PROGRESS: Final = Alert(
     name="KubeVirtUpgradeInProgress",
     severity="info",
-    expr=f"""
-    label_replace({_MOVING} == 1, "moving", "true", "", "")
-      or
-    label_replace({_MOVING} == 0, "moving", "false", "", "")
+    expr="cluster:kubevirt_upgrade_session_moving:max == 1",
+    summary=f"""
+    KubeVirt is being upgraded{{{{ range printf `{_VERSIONS}` $labels.cluster | query }}}}, from
+    {{{{ .Labels.from_version }}}} to {{{{ .Labels.to_version }}}}{{{{ end }}}} (moving: {{{{ $labels.moving }}}}).
     """,
-    summary="KubeVirt goes from {{ $labels.from_version }} to {{ $labels.to_version }} ({{ $labels.kind }}).",
     description="""
-    moving is true while the rollout and the update of guests make progress; alerts of a quiet cluster may be held back
-    then. It stays for ten minutes after the upgrade has ended.
+    The rollout moves, or the guests to their new launcher, or it settles, or nothing moves. Alerts that expect a quiet
+    cluster may be held back meanwhile. It stays for ten minutes after the end.
     """,
 )

@@ -24,7 +24,7 @@ def rule(alert: Alert) -> dict[str, Any]:
             **({OPENSHIFT: "false"} if alert.holds_openshift else {}),
         },
         "annotations": {
-            "summary": alert.summary,
+            "summary": " ".join(alert.summary.split()),
             "description": " ".join(alert.description.split()),
             "runbook_url": f"{RUNBOOKS}/{alert.name}.md",
         },

@@ -34,19 +34,32 @@ def session(objectives: slos.Objectives) -> Iterator[Rule]:
         {worst("in_progress")} == 1
         """,
     )
-    stuck = f"""
-        {worst("session_component_stalled", without="component")} == 1
-          or
-        max without (reason) ({promql.DRAINS_NOT})
-        """
-    under_way = f"{worst('in_progress', over='max_over_time({}[10m])')} == 1"
-    yield _record("cluster:kubevirt_upgrade_session_moving:bool", f"0 * ({under_way} and ({stuck})) or ({under_way})")
+    yield from _moving()
     yield _gate(
         "slo:kubevirt_upgrade_session_met:bool", "session_slo_state", "state", good="met|at_risk", bad="exhausted"
     )
     yield _gate(
         "cluster:kubevirt_upgrade_session_passed:bool", "session_verdict_so_far", "verdict", good="passed", bad="failed"
     )
+
+
+def _moving() -> Iterator[Rule]:
+    """1, by what moves: the rollout, the guests to a new launcher, the time that is waited after it, or nothing."""
+    rollout, guests = _phase('phase=~"preparing|control_plane"'), _phase('phase="workloads"')
+    stalled = f"{worst('session_component_stalled', without='component')} == 1"
+    drains_not = f"max without (reason) ({promql.DRAINS_NOT})"
+    lately = f"{worst('in_progress', over='max_over_time({}[10m])')} == 1"
+    for moving, expression in (
+        ("rollout", f"{rollout} unless {stalled}"),
+        ("guests", f"{guests} unless {drains_not}"),
+        ("nothing", f"({rollout} and {stalled}) or ({guests} and {drains_not})"),
+        ("settling", f"{lately} unless ({rollout} or {guests})"),
+    ):
+        yield _record("cluster:kubevirt_upgrade_session_moving:max", expression, {"moving": moving})
+
+
+def _phase(selector: str) -> str:
+    return f"{worst('phase', selector, without='phase')} == 1"
 
 
 def _gate(record: str, family: str, label: str, *, good: str, bad: str) -> Rule:

@@ -22,8 +22,8 @@ RECORDS = {rule["record"] for rule in ALL if "record" in rule}
 
 
 def ids(rule: dict[str, Any]) -> str:
-    slo = rule.get("labels", {}).get("slo", "")
-    return str(rule.get("alert") or f"{rule['record']}{'-' if slo else ''}{slo}")
+    labels = rule.get("labels", {})
+    return str(rule.get("alert") or "-".join([rule["record"], *(labels[n] for n in ("slo", "moving") if n in labels)]))
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -78,6 +78,21 @@ def test_every_series_exists_with_its_labels_and_states(rule: dict[str, Any]) ->
         assert set(series.matchers) <= set(family.labels), series
         if family.kind is Kind.STATESET and family.labels[-1] in series.matchers:
             assert set(series.matchers[family.labels[-1]].split("|")) <= set(family.states), series
+
+
+QUERIES = {
+    f"{rule['alert']}-{number}": query.replace("%q", '"x"')
+    for rule in ALERTS
+    for number, query in enumerate(re.findall("printf `(.*?)`", " ".join(rule["annotations"].values())))
+}
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_what_an_annotation_asks_for_exists_too_and_is_of_the_alert_s_cluster(query: str) -> None:
+    [series] = expressions.asked(query)
+    assert set(series.matchers) - {"cluster"} <= set(expressions.families()[series.name].labels)
+    assert series.matchers["cluster"] == "x"
+    assert series.merged
 
 
 @pytest.mark.parametrize("rule", ALL, ids=ids)
@@ -140,7 +155,7 @@ def test_an_alert_has_the_labels_and_annotations_of_the_house(rule: dict[str, An
     assert set(annotations) == {"summary", "description", "runbook_url"}
     assert annotations["runbook_url"].endswith(f"/alerts/runbooks/{rule['alert']}.md")
     assert annotations["summary"].endswith(".")
-    assert len(annotations["summary"]) < 100
+    assert len(re.sub("{{.*?}}", "", annotations["summary"])) < 100
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=ids)
