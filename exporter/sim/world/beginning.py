@@ -6,7 +6,7 @@ from exporter.sim import times
 from exporter.sim.catalogue import CRDS
 from exporter.sim.refusals import JSON
 from exporter.sim.world import leaders, migrations, nodes, pods, releases, rollouts
-from exporter.sim.world.objects import guests, platform, workloads
+from exporter.sim.world.objects import guests, kubevirt, launcher_pods, platform, workloads
 from exporter.sim.world.objects.guests import Guest
 from exporter.sim.world.objects.platform import NAMESPACE
 from exporter.sim.world.releases import Release
@@ -37,7 +37,7 @@ def begin(spec: ClusterSpec, *, seed: str, start: float, pace: float = 1.0) -> W
     _guests(world, release)
     _small_objects(world)
     outdated = sum(1 for guest in world.guests.values() if guest.image != release.image("virt-launcher"))
-    body = guests.kubevirt(
+    body = kubevirt.kubevirt(
         release, methods=list(spec.update_methods), outdated=outdated, at=world.now - _AGE, namespace=NAMESPACE
     )
     body["status"]["generations"] = generations(world)
@@ -159,7 +159,7 @@ def _guests(world: World, release: Release) -> None:
         stamp = times.seconds(at)
         world.cluster.create(VM, guests.machine(guest, at=at), stamp=stamp)
         world.cluster.create(VMI, guests.instance(guest, at=at), stamp=stamp)
-        world.cluster.create("pods", guests.launcher(guest, at=at), stamp=stamp)
+        world.cluster.create("pods", launcher_pods.launcher(guest, at=at), stamp=stamp)
 
 
 def _small_objects(world: World) -> None:

@@ -12,7 +12,7 @@ from exporter.sim.refusals import JSON
 from exporter.sim.truth import AskedStop, Interruption, Outage
 from exporter.sim.world import launchers, nodes, pods
 from exporter.sim.world.engine import Process, Steady
-from exporter.sim.world.objects import guests, workloads
+from exporter.sim.world.objects import guests, launcher_pods, workloads
 from exporter.sim.world.objects.guests import Guest
 from exporter.sim.world.world import VM, VMI, ControlPod, World
 
@@ -285,7 +285,7 @@ def _boot(world: World, guest: Guest) -> Process:
     with cluster.edit(VM, guest.name, namespace) as body:
         body["status"] |= {"printableStatus": "Starting", "created": True}
     yield world.about(0.3)
-    pod = cluster.create("pods", guests.new_launcher(guest, image=guest.image))
+    pod = cluster.create("pods", launcher_pods.new_launcher(guest, image=guest.image))
     guest.pod_uid = pod["metadata"]["uid"]
     _instance_phase(world, guest, "Scheduling", activePods={guest.pod_uid: ""})
     yield world.about(0.1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from exporter.sim import times
 from exporter.sim.refusals import JSON
 from exporter.sim.world.engine import Process
-from exporter.sim.world.objects import guests, workloads
-from exporter.sim.world.objects.guests import GATE_MISSING, PAUSE_GATE, Guest
+from exporter.sim.world.objects import guests, launcher_pods, workloads
+from exporter.sim.world.objects.guests import Guest
+from exporter.sim.world.objects.launcher_pods import GATE_MISSING, PAUSE_GATE
 from exporter.sim.world.world import VM, VMI, World
 
 
@@ -18,7 +19,7 @@ def schedule(world: World, guest: Guest, node: str) -> None:
         waiting = {"waiting": {"reason": "PodInitializing"}}
         for kind, key in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers")):
             status[kind] = [
-                guests.container_status(one["name"], one["image"], waiting, ready=False, started=False)
+                launcher_pods.container_status(one["name"], one["image"], waiting, ready=False, started=False)
                 for one in spec[key]
             ]
         unready = {"reason": "ContainersNotReady", "message": "containers with unready status: [compute]"}
@@ -64,7 +65,7 @@ def unpause(world: World, guest: Guest) -> None:
     with world.cluster.edit("pods", guest.pod, guest.namespace) as body:
         conditions = body["status"]["conditions"]
         if not any(condition["type"] == PAUSE_GATE for condition in conditions):
-            conditions.append(guests.unpaused(world.now))
+            conditions.append(launcher_pods.unpaused(world.now))
     with world.cluster.edit("pods", guest.pod, guest.namespace) as body:
         for condition in body["status"]["conditions"]:
             if condition["type"] == "Ready":

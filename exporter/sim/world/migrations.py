@@ -10,7 +10,7 @@ from exporter.sim.refusals import JSON
 from exporter.sim.truth import MigrationEnd
 from exporter.sim.world import incidents, launchers
 from exporter.sim.world.engine import Process, Signal, Wait
-from exporter.sim.world.objects import guests, workloads
+from exporter.sim.world.objects import guests, launcher_pods, workloads
 from exporter.sim.world.objects.guests import OUTDATED, Guest
 from exporter.sim.world.objects.platform import NAMESPACE
 from exporter.sim.world.releases import Release
@@ -152,7 +152,7 @@ def _move(world: World, guest: Guest, name: str, migration: JSON) -> Generator[W
     target = guests.Guest(**{field: getattr(guest, field) for field in guest.__slots__})
     target.pod = f"virt-launcher-{guest.name}-{cluster.suffix()}"
     target.image = world.launcher_image
-    pod = cluster.create("pods", guests.new_launcher(target, image=target.image, migration=migration))
+    pod = cluster.create("pods", launcher_pods.new_launcher(target, image=target.image, migration=migration))
     target.pod_uid = pod["metadata"]["uid"]
     yield world.about(0.1)
     launchers.schedule(world, target, target_node)
@@ -225,7 +225,7 @@ def _hand_over(world: World, guest: Guest, target: Guest, target_node: str, name
         body["status"]["migrationState"] = state
     yield 0.02
     waiting = {"status": "False", "lastTransitionTime": times.seconds(created), "reason": "ReadinessGatesNotReady",
-               "message": guests.GATE_MISSING}  # fmt: skip
+               "message": launcher_pods.GATE_MISSING}  # fmt: skip
     launchers.set_ready(world, guest, waiting, image=guest.image)
     yield world.about(0.05, 0.5)
     launchers.set_ready(world, guest, {"status": "True", "lastTransitionTime": world.stamp})

@@ -8,7 +8,7 @@ from exporter.sim import times
 from exporter.sim.refusals import JSON
 from exporter.sim.world import nodes
 from exporter.sim.world.engine import Process
-from exporter.sim.world.objects import guests, workloads
+from exporter.sim.world.objects import guests, launcher_pods, workloads
 from exporter.sim.world.objects.platform import NAMESPACE
 from exporter.sim.world.releases import Release
 from exporter.sim.world.world import ControlPod, World
@@ -192,12 +192,12 @@ def _wait_for_containers(world: World, body: JSON, at: float) -> None:
     first = "PodInitializing" if spec.get("initContainers") else "ContainerCreating"
     waiting = {"waiting": {"reason": first}}
     status["containerStatuses"] = [
-        guests.container_status(one["name"], one["image"], waiting, ready=False, started=False)
+        launcher_pods.container_status(one["name"], one["image"], waiting, ready=False, started=False)
         for one in spec["containers"]
     ]
     if spec.get("initContainers"):
         status["initContainerStatuses"] = [
-            guests.container_status(one["name"], one["image"], waiting, ready=False, started=False)
+            launcher_pods.container_status(one["name"], one["image"], waiting, ready=False, started=False)
             for one in spec["initContainers"]
         ]
     number = world.random.randrange(60_000)
