@@ -177,7 +177,8 @@ class Cluster:
     def restart(self, *, blind: float = 0.0) -> None:
         """Our process is killed and a new one lists everything again `blind` seconds later."""
         state = json.loads(json.dumps(self.fold.snapshot()))
-        past = tuple(self.fold.reports(self.now))[:-1] if self.fold.active else tuple(self.fold.reports(self.now))
+        last = self.fold.current(self.now)  # the snapshot holds it
+        past = tuple(report for report in self.fold.reports(self.now) if report != last)
         self.fold = Fold(self.settings, exporter_version="test")
         self.fold.restore(state, past=past)
         self.now += blind

@@ -11,7 +11,7 @@ from exporter.tracker.sessions import Began, Session as TrackedSession, Transiti
 from exporter.tracker.tracker import View
 
 _PHASES = (Phase.IDLE, Phase.PREPARING, Phase.CONTROL_PLANE, Phase.WORKLOADS, Phase.SETTLING)
-_ENDS = (Phase.COMPLETED, Phase.SUPERSEDED, Phase.DROPPED)
+_ENDS = (Phase.COMPLETED, Phase.SUPERSEDED, Phase.DROPPED, Phase.CLOSED)
 
 IN_PROGRESS = Family(name="in_progress", kind=Kind.GAUGE, help="1 while a session is under way, else 0.")
 PHASE = Family(
@@ -38,7 +38,8 @@ WORKLOADS = Family(
 ENDED = Family(name="session_end_timestamp_seconds", kind=Kind.GAUGE, help="When the session ended.")
 END = Family(
     name="session_end", kind=Kind.STATESET, labels=("end",), states=_ENDS,
-    help="How the last session ended: completed, superseded by another target, or dropped (virt-operator alone moved).",
+    help="How the last session ended: completed, superseded by another target, dropped (virt-operator alone moved), or"
+    " closed by a person.",
 )  # fmt: skip
 HOPS = Family(
     name="session_minor_hops", kind=Kind.GAUGE,

@@ -16,6 +16,7 @@ from exporter.concerns.session import Session
 from exporter.concerns.versions import Versions
 from exporter.model.report import Report
 from exporter.report.evidence import Evidence
+from exporter.report.inheritance import Inheritance
 from exporter.tracker import sessions
 from exporter.tracker.tracker import Tracker
 
@@ -40,9 +41,15 @@ class Parts(NamedTuple):
 
 
 def report(
-    parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float, broken: tuple[str, ...] = ()
+    parts: Parts,
+    tracker: Tracker,
+    session: sessions.Session,
+    *,
+    now: float,
+    broken: tuple[str, ...] = (),
+    inheritance: Inheritance | None = None,
 ) -> Report:
-    """The document about a session as of now (its end, if that is earlier)."""
+    """The document about a session as of now (its end, if that is earlier), with what others knew of it."""
     until = now if session.ended is None else min(now, session.ended)
     stalled = tracker.rollouts.stalled(now) if tracker.sync.ready else ()
     draft = Report(
@@ -73,7 +80,9 @@ def report(
         slos=(),
     )
     evidence = _evidence(parts, tracker, session, now=until, broken=broken)
-    return reports.judged(draft, evidence, tracker.settings.objectives)
+    if inheritance is not None:
+        draft = inheritance.added(draft)
+    return reports.judged(draft, evidence, tracker.settings.objectives, inheritance)
 
 
 def _evidence(

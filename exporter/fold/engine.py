@@ -20,6 +20,7 @@ from exporter.fold import build
 from exporter.model.changes import Change, TimePassed
 from exporter.model.families import Family, Sample
 from exporter.model.report import Phase, Report
+from exporter.report.inheritance import Inheritance
 from exporter.settings import Settings
 from exporter.tracker import sessions
 from exporter.tracker.sessions import Began, Closed
@@ -82,6 +83,8 @@ class Fold:
         self._broken: dict[str, Exception] = {}
         """Concerns that have raised: what they know is not to be trusted any more, the others go on."""
         self._past: list[Report] = []
+        self._inheritance: tuple[float, Inheritance] | None = None
+        """What others knew of a session, and the start of that session."""
         self._last = float("-inf")
 
     @property
@@ -146,7 +149,12 @@ class Fold:
         return (*(Source(concern, self._tracker, self._broken) for concern in self._concerns), SloSource(self))
 
     def _report(self, session: sessions.Session, *, now: float) -> Report:
-        return build.report(self._parts, self._tracker, session, now=now, broken=tuple(self._broken))
+        inheritance = None
+        if self._inheritance is not None and self._inheritance[0] == session.started:
+            inheritance = self._inheritance[1]
+        return build.report(
+            self._parts, self._tracker, session, now=now, broken=tuple(self._broken), inheritance=inheritance
+        )
 
     def current(self, now: float) -> Report | None:
         """The report of the session under way, or of the last one."""
@@ -161,6 +169,17 @@ class Fold:
         current = [self._report(session, now=now)] if session is not None else []
         return [*self._past, *(report for report in current if report.phase is not Phase.DROPPED)]
 
+    def inherit(self, known: Report) -> None:
+        """What another observer's report of our session, under way or the last, knows beyond ours counts from now on.
+
+        It replaces what was inherited before. Snapshots do not hold it: whoever restores one inherits again.
+        """
+        session, self._inheritance = self._tracker.session, None
+        if session is not None:
+            own = self._report(session, now=max(self._last, known.observed_until))
+            newcomer = not session.seen_start and self._tracker.resumed_from is None
+            self._inheritance = session.started, Inheritance(known, own, newcomer=newcomer)
+
     def snapshot(self) -> dict[str, Any]:
         """What a restart needs, as JSON values; bounded however large the cluster is."""
         return {
@@ -172,6 +191,9 @@ class Fold:
 
     def restore(self, state: dict[str, Any], *, past: tuple[Report, ...] = ()) -> None:
         """Continue a predecessor's work; before any change.
+
+        What became of guests and objects while nobody watched matters to a session under way only. Between sessions
+        snapshots are not kept up to date, and nothing is compared with them.
 
         Raises:
             ValueError, KeyError, TypeError, msgspec.ValidationError: the snapshot is not ours or is damaged; this fold

@@ -71,7 +71,13 @@ class TimePassed(msgspec.Struct, frozen=True):
     at: float
 
 
-Change = ObjectChanged | ListReplaced | SyncChanged | ProbeFinished | TimePassed
+class SessionClosed(msgspec.Struct, frozen=True):
+    """A person closed the session under way."""
+
+    at: float
+
+
+Change = ObjectChanged | ListReplaced | SyncChanged | ProbeFinished | TimePassed | SessionClosed
 
 
 class Delta(NamedTuple):

@@ -30,12 +30,14 @@ class Phase(enum.StrEnum):
     COMPLETED = "completed"
     SUPERSEDED = "superseded"
     DROPPED = "dropped"
+    CLOSED = "closed"
+    """By a person."""
     IDLE = "idle"
 
     @property
     def over(self) -> bool:
         """The session has ended."""
-        return self in (Phase.COMPLETED, Phase.SUPERSEDED, Phase.DROPPED)
+        return self in (Phase.COMPLETED, Phase.SUPERSEDED, Phase.DROPPED, Phase.CLOSED)
 
 
 class Verdict(enum.StrEnum):

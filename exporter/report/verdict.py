@@ -7,16 +7,21 @@ import msgspec
 from exporter.model.report import Finding, Phase, Report, SessionKind, Severity, SloState, Verdict
 from exporter.report import slos
 from exporter.report.evidence import Evidence
+from exporter.report.inheritance import Inheritance
 from exporter.settings import Objectives
 
 
-def judged(report: Report, evidence: Evidence, objectives: Objectives) -> Report:
+def judged(
+    report: Report, evidence: Evidence, objectives: Objectives, inheritance: Inheritance | None = None
+) -> Report:
     """The report with SLOs, findings and verdict.
 
     Failed as soon as one deciding SLO is exhausted, which nothing later revokes; at the end inconclusive if one of
     them lacks observation, else passed. `verdict_so_far` is what it would be if the session ended now.
     """
     evaluated = tuple(slos.evaluate(report, evidence, objectives))
+    if inheritance is not None:
+        evaluated = inheritance.latched(evaluated)
     deciding = [slo for slo in evaluated if slo.slo in slos.DECIDING]
     if any(slo.state is SloState.EXHAUSTED for slo in deciding):
         so_far = Verdict.FAILED
@@ -44,6 +49,9 @@ def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     if report.phase is Phase.SUPERSEDED:
         when = "before" if report.observed_complete_at is None else "after"
         yield _finding("superseded", Severity.INFO, f"another target was set {when} this rollout was complete")
+    if report.phase is Phase.CLOSED:
+        when = "before" if report.observed_complete_at is None else "after"
+        yield _finding("closed", Severity.INFO, f"a person closed the session {when} the rollout was complete")
 
 
 def _critical(report: Report) -> Iterator[Finding]:

@@ -73,6 +73,11 @@ class Lifecycle:
         if self.active is not None:
             yield from self._move(self.active, kubevirt, at)
 
+    def close(self, at: float) -> Iterator[Transition]:
+        """A person ends the session under way. Nothing begins again before there is another target."""
+        if self.active is not None:
+            yield from self._end(Phase.CLOSED, at)
+
     def deadline(self) -> float | None:
         """When something happens by itself."""
         session = self.active
@@ -110,7 +115,7 @@ class Lifecycle:
         under_way = kubevirt.target_id != kubevirt.observed_id or differing is not None
         if under_way:
             if current is None:
-                known = False
+                known = self._closed(kubevirt)
             elif current.deployment_id:
                 known = current.deployment_id == kubevirt.target_id
             else:
@@ -122,13 +127,22 @@ class Lifecycle:
                 )  # fmt: skip
         moved = operator is not None and old_operator is not None and operator[0] != old_operator[0]
         if moved and operator is not None and not (current is not None and current.to_version == operator[0]):
-            return self._new(operator[0], kubevirt, differing, old_operator, at=at, first=False, deployment_id="")
+            return self._new(operator[0], kubevirt, differing, old_operator, at=at, first=first, deployment_id="")
         if first and current is None and self._operator_rolls():
             component = self._components.get(comps.OPERATOR)
             version = component.differs(component.template) if component is not None else None
             if operator is not None and version is not None and version != operator[0]:
                 return self._new(operator[0], kubevirt, version, None, at=at, first=True, deployment_id="")
         return None
+
+    def _closed(self, kubevirt: KubeVirt) -> bool:
+        """A person has closed the session with this target."""
+        last = self.session
+        if last is None or last.phase is not Phase.CLOSED:
+            return False
+        return kubevirt.target_id == last.deployment_id or (
+            not last.deployment_id and kubevirt.target_version == last.to_version
+        )
 
     def _operator_rolls(self) -> bool:
         component = self._components.get(comps.OPERATOR)
@@ -157,7 +171,7 @@ class Lifecycle:
             candidates.append(self.active.to_version)
         from_version = next((v for v in candidates if v and v != to_version), to_version)
         started = at
-        if first:
+        if first and self.active is None:
             progressing = kubevirt.condition("Progressing")
             if progressing is not None and progressing.status == "True" and progressing.since is not None:
                 started = min(at, progressing.since)
@@ -276,11 +290,9 @@ class Lifecycle:
         """Session, rollouts and the operator's template; bounded by the number of components."""
         return sessions.to_state(self.session, self.rollouts.by_component) | {
             "operator": self._operator_template,
-            "judged": self._judged,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Before any change."""
+        """Before any change. What begins before we first look again has begun unseen."""
         self.rollouts.session, self.rollouts.by_component = sessions.from_state(state)
         self._operator_template = tuple(state["operator"]) if state["operator"] is not None else None
-        self._judged = bool(state["judged"])

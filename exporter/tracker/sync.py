@@ -89,14 +89,14 @@ class SyncTable:
                 probe._add(since, now)
         if self._absent_since is not None:
             probe._add(self._absent_since, max(now, self._absent_since))
-        return sum(b - a for a, b in probe._intervals)
+        return sum(max(0.0, min(b, now) - a) for a, b in probe._intervals)
 
     def snapshot(self) -> dict[str, Any]:
         """The intervals; states are learnt anew after a restart."""
         return {"intervals": [list(i) for i in self._intervals], "lost": dict(self._lost_since)}
 
-    def restore(self, state: dict[str, Any], *, last: float) -> None:
-        """We were absent since `last`, until every deciding resource is listed again."""
+    def restore(self, state: dict[str, Any], *, last: float | None) -> None:
+        """We were absent since `last`, until every deciding resource is listed again; None: it does not matter."""
         self._intervals = [(float(a), float(b)) for a, b in state["intervals"]]
         self._lost_since = {r: float(since) for r, since in state["lost"].items()}
         self._absent_since = last

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from exporter.model import resources
-from exporter.model.changes import Change, ListReplaced, ObjectChanged, TimePassed, deltas
+from exporter.model.changes import Change, ListReplaced, ObjectChanged, SessionClosed, TimePassed, deltas
 from exporter.model.objects import KubeVirt, Lease, Migration, Node, Pod, Workload
 from exporter.model.report import Phase
 from exporter.settings import Settings
@@ -151,7 +151,9 @@ class Tracker:
         if not self._was_ready:
             self._was_ready = moved = True
             self.rollouts.follow(self.components, change.at)
-        if moved:
+        if isinstance(change, SessionClosed):
+            yield from self.lifecycle.close(change.at)
+        elif moved:
             yield from self.lifecycle.judge(change.at)
 
     def session_began(self, session: Session) -> None:
@@ -233,12 +235,12 @@ class Tracker:
         }
 
     def restore(self, state: dict[str, Any], *, last: float) -> None:
-        """Before any change; `last` is when the predecessor last observed."""
+        """Before any change; `last` is when the predecessor last observed, which matters while a session lasts."""
         self.lifecycle.restore(state["lifecycle"])
-        self.sync.restore(state["sync"], last=last)
+        self.sync.restore(state["sync"], last=last if self.active else None)
         self.guests.restore(state["guests"])
         self.migrations.restore(state["migrations"])
-        self.resumed_from = last
+        self.resumed_from = last if self.active else None
         self.last = last
 
 

@@ -27,6 +27,7 @@ _ENDS: Final = {
     Phase.COMPLETED: "Over",
     Phase.SUPERSEDED: "Superseded by another target",
     Phase.DROPPED: "Dropped: nothing followed virt-operator",
+    Phase.CLOSED: "Closed by a person",
 }
 
 

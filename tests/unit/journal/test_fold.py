@@ -1,0 +1,125 @@
+"""What the journal needs of the fold: closing a session, continuing one, resting between two, inheriting."""
+
+from exporter.fold import Fold
+from exporter.model import resources
+from exporter.model.changes import SessionClosed
+from exporter.model.report import Phase, Verdict
+from tests.cluster import NEW, OLD, Cluster
+
+
+def under_way() -> Cluster:
+    cluster = Cluster(guests=3).list_all()
+    cluster.wait(30)
+    cluster.begin_upgrade()
+    return cluster
+
+
+def finished() -> Cluster:
+    cluster = under_way()
+    cluster.control_plane()
+    for name in ("vm-0", "vm-1", "vm-2"):
+        cluster.migrate(name)
+    cluster.wait(1000)
+    assert cluster.report().phase is Phase.COMPLETED
+    return cluster
+
+
+# --- closing
+
+
+def test_a_closed_session_is_over_and_does_not_begin_again() -> None:
+    """The target is still another than what runs; only a new one is a new session."""
+    cluster = under_way()
+    cluster.fold.feed(SessionClosed(at=cluster.now))
+    report = cluster.report()
+    assert (report.phase, report.ended_at, report.verdict) == (Phase.CLOSED, cluster.now, Verdict.INCONCLUSIVE)
+    assert [finding.check for finding in report.findings] == ["closed"]
+    cluster.roll("virt-handler", NEW)
+    cluster.restart(blind=5)
+    cluster.wait(60)
+    assert not cluster.fold.active
+    cluster.put(resources.KUBEVIRTS, cluster.kubevirt(target=OLD, observed=OLD))
+    assert [r.to_version for r in cluster.fold.reports(cluster.now)] == [NEW, OLD]
+
+
+def test_closing_between_sessions_does_nothing() -> None:
+    cluster = finished()
+    before = cluster.report()
+    cluster.fold.feed(SessionClosed(at=cluster.now + 5))
+    assert cluster.report() == before
+
+
+# --- between sessions
+
+
+def test_a_restart_between_sessions_leaves_the_last_report_as_it_is() -> None:
+    """Weeks may have passed: what has happened since is not the session's business, and nobody's loss."""
+    cluster = finished()
+    before, samples = cluster.report(), cluster.samples()
+    cluster.now += 1_000_000
+    cluster.put(resources.VMIS, cluster.vmi("vm-0", uid="another", created=cluster.now - 500), unseen=True)
+    cluster.restart(blind=100)
+    cluster.wait(60)
+    assert cluster.report() == before
+    after = cluster.samples()
+    session = {key: value for key, value in samples.items() if key[0].startswith("session_")}
+    assert {key: after.get(key) for key in session} == session
+    assert after["vmi_losses_unattributed_total", ()] == 0
+
+
+def test_a_session_that_began_between_two_lives_was_not_seen_to_begin() -> None:
+    cluster = finished()
+    cluster.put(resources.DEPLOYMENTS, cluster.workload("virt-operator", OLD), unseen=True)
+    cluster.put(resources.KUBEVIRTS, cluster.kubevirt(target=OLD, observed=NEW, operator=OLD), unseen=True)
+    cluster.restart(blind=100)
+    assert cluster.fold.active
+    assert cluster.report().continuity.baseline is None
+
+
+def test_a_cut_after_the_end_is_not_the_sessions_blind_time() -> None:
+    cluster = finished()
+    state = cluster.fold.snapshot()
+    fold = Fold(cluster.settings, exporter_version="test")
+    fold.restore(state)
+    assert fold.reports(cluster.now + 5000)[-1].continuity.unobserved_seconds == 0
+
+
+# --- inheriting
+
+
+def test_a_newcomer_goes_on_where_the_other_stopped() -> None:
+    """Its snapshot was of no use, but its report can be read: what it counted still counts."""
+    cluster = under_way()
+    cluster.change(resources.VMIS, "team/vm-0", phase="Failed")
+    cluster.wait(40)
+    known = cluster.report()
+    assert known.continuity.interrupted.total == 1
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.now += 20
+    for store in cluster.stores:
+        cluster.stores[store] = type(cluster.stores[store])(store)
+    cluster.list_all()
+    assert cluster.report().continuity.interrupted.total == 0
+    cluster.fold.inherit(known)
+    cluster.change(resources.VMIS, "team/vm-1", phase="Failed")
+    cluster.wait(40)
+    report = cluster.report()
+    assert report.continuity.interrupted.total == 2
+    assert report.continuity.baseline == 3
+    assert (report.started_at, report.verdict) == (known.started_at, Verdict.FAILED)
+    assert report.continuity.unobserved_seconds == 20
+
+
+def test_what_was_inherited_ends_with_its_session() -> None:
+    cluster = under_way()
+    known = cluster.report()
+    cluster.change(resources.VMIS, "team/vm-0", phase="Failed")
+    cluster.wait(40)
+    hurt = cluster.report()
+    cluster.fold.inherit(known)
+    assert cluster.report() == hurt
+    cluster.roll("virt-handler", NEW)
+    cluster.put(resources.KUBEVIRTS, cluster.kubevirt(target=OLD, observed=OLD, operator=NEW))
+    first, second = cluster.fold.reports(cluster.now)
+    assert first.continuity.interrupted.total == 1
+    assert second.continuity.interrupted.total == 0
