@@ -32,7 +32,8 @@ def tile(name: str, number: float | None, *, bad: Tone | None = None, note: str 
     return el(
         "div",
         el("dt", name),
-        el("dd", amount(number), el("small", note) if note else None),
+        el("dd", amount(number)),
+        el("dd", note, class_="note") if note else None,
         class_=f"tile {tone.value}" if tone else "tile",
     )
 
