@@ -7,6 +7,7 @@ ExporterError
 ├── Gone          our version or continue token is too old: list again
 ├── Forbidden     we may not: say so, try again seldom
 ├── Absent        no such resource here: say so, try again seldom
+├── Conflict      somebody else has written: read again before writing
 └── Retry         try again after a while (cut, silence, 429, 5xx)
 """
 
@@ -40,7 +41,11 @@ class Forbidden(ApiError):
 
 
 class Absent(ApiError):
-    """HTTP 404 for a list: the resource is not served."""
+    """HTTP 404: the resource is not served, or there is no such object."""
+
+
+class Conflict(ApiError):
+    """HTTP 409: it is there already, or is not in the version that we know."""
 
 
 class Retry(ApiError):

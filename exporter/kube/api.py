@@ -102,6 +102,24 @@ class Api:
         _raise_for_status(response)
         return response.body
 
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        parameters: Parameters | None = None,
+        kind: str = "application/json",
+        accept: str = "application/json",
+    ) -> bytes:
+        """The body of an answer of 2xx to a JSON body of that kind. Raises ApiError, as a rule one of its kinds."""
+        headers = {"Accept": accept, "Content-Type": kind}
+        response = await self.request(
+            method, path, parameters=parameters, headers=headers, body=msgspec.json.encode(body)
+        )
+        _raise_for_status(response)
+        return response.body
+
     @contextlib.asynccontextmanager
     async def watch(
         self, path: str, parameters: Parameters, *, accept: str = "application/json"
@@ -241,8 +259,8 @@ async def _read(answer: aiohttp.ClientResponse, *, limit: int | None) -> Respons
 
 
 def _raise_for_status(response: Response) -> None:
-    """Raises the error that names what to do, for any status but 200."""
-    if response.status == 200:
+    """Raises the error that names what to do, for any status but 2xx."""
+    if 200 <= response.status < 300:
         return
     status = decode.status(response.body)
     said = status.message or response.body.decode(errors="replace")
@@ -252,6 +270,8 @@ def _raise_for_status(response: Response) -> None:
             raise errors.Forbidden(message, reason="forbidden")
         case 404:
             raise errors.Absent(message, reason="absent")
+        case 409:
+            raise errors.Conflict(message, reason="conflict")
         case 410:
             raise errors.Gone(message, reason="gone")
         case code if code == 429 or code >= 500:
