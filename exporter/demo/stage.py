@@ -22,8 +22,8 @@ _LOOK_SECONDS: Final = 0.5
 _TICK_SECONDS: Final = 0.05
 _SETTLING: Final = 45.0
 """Seconds of the story, in place of 15 min: nobody waits for these."""
-_LEAST_JUDGEMENT: Final = 5.0
-"""Streams are not ordered against each other within this time, however fast the story goes."""
+_LEAST_JUDGEMENT: Final = 3.0
+"""Seconds: changed definitions cut watches for two, however fast the story goes."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ def _shortened(pace: float) -> list[str]:
     """Flags: what the words of the product mean is as much shorter as the story is, so that it can be seen."""
     usual, objectives = Thresholds(), Objectives()
     seconds = {
-        "--settling": max(1.5 * _LEAST_JUDGEMENT, _SETTLING / pace),
+        "--settling": max(2 * _LEAST_JUDGEMENT, _SETTLING / pace),
         "--judgement-delay": max(_LEAST_JUDGEMENT, usual.judgement_delay / pace),
         "--duplicate-launchers-after": max(_LEAST_JUDGEMENT, usual.duplicate_launchers_after / pace),
         "--stalled-after": max(usual.stalled_after / pace, 40.0),  # a new leader takes 18 s at any pace
