@@ -9,7 +9,7 @@ RUN := $(BIN)/python -m
 STAMP := $(VENV)/.installed
 
 # Files that are written by a program of ours and committed: each has a rule below.
-DEPLOYED := deploy/chart/files deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
+DEPLOYED := deploy/chart/files deploy/chart/crds deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
 ALERTING := alerts/rules/upgrade.yaml alerts/rules/objectives.yaml deploy/prometheusrule.yaml
 GENERATED := docs/metrics.md docs/cli.md $(ALERTING) $(DEPLOYED)
 RULES := $(wildcard alerts/rules/*.yaml)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from deploy.src import chart, docs, install
+from deploy.src import chart, definition, docs, install
 
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "deploy" / "chart"
@@ -29,6 +29,7 @@ def texts() -> dict[Path, str]:
         "dashboards": {"enabled": True},
     }
     return {
+        CHART / "crds" / "upgradereports.yaml": definition.text(),
         CHART / "templates" / "_rules.tpl": chart.rules_template(),
         ROOT / "docs" / "permissions.md": docs.permissions_page(),
         ROOT / "deploy" / "install.yaml": install.text(
@@ -49,6 +50,7 @@ def main() -> None:
     for copy, original in copies().items():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(original, copy)
+    _write(CHART / "crds" / "upgradereports.yaml", definition.text())
     _write(CHART / "templates" / "_rules.tpl", chart.rules_template())
     for path, text in texts().items():
         _write(path, text)

@@ -20,7 +20,7 @@ from tests.deploy import schemas
 from tests.deploy.rendering import CASES, CHART, Manifest, of_kind, one, pod, rendered, values
 
 KUBERNETES = [f"1.{minor}" for minor in range(28, 38)]
-CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding"}
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 
 cases = pytest.mark.parametrize("case", CASES)
 
