@@ -25,7 +25,7 @@ DEADLINE = 60
 SPEED = "20"
 
 # Leases are short, since no speed shortens them. The guest dies when all others are updated: then it changes nothing of
-# how many migrate, and all watches are back that changed definitions have cut (while nobody can tell what happens to it).
+# how many migrate, and all watches are back that changed definitions have cut (while nobody can tell what happens).
 STORY = """
 about: A guest runs out of memory, and another one cannot migrate.
 cluster: {version: v1.3.0, guests: 20, lease-seconds: 3}
