@@ -64,6 +64,11 @@ class Server:
             assert answer.status == 200, document
             return document
 
+    async def post(self, path: str, document: object) -> None:
+        """Send JSON, which must be taken."""
+        async with self._http.post(path, json=document) as answer:
+            assert answer.status == 200, await answer.text()
+
 
 @contextlib.asynccontextmanager
 async def serving(command: Sequence[str | pathlib.Path], *, log: pathlib.Path) -> AsyncIterator[Server]:
