@@ -1,7 +1,6 @@
 """Feeds each change to the tracker, then to the concerns, in a declared order; fires deadlines in between."""
 
-from collections.abc import Callable, Iterator, Mapping
-from operator import methodcaller
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -80,6 +79,7 @@ class Fold:
             retention=Retention(settings),
         )
         self._concerns: tuple[Concern, ...] = self._parts.concerns
+        self._whole = self._concerns
         self._broken: dict[str, Exception] = {}
         """Concerns that have raised: what they know is not to be trusted any more, the others go on."""
         self._past: list[Report] = []
@@ -122,24 +122,27 @@ class Fold:
                     self._tracker.session_began(session)
                 case _:
                     pass
-            self._tell(methodcaller("session", transition, self._tracker))
-        self._tell(methodcaller("observe", change, self._tracker))
-
-    def _tell(self, tell: Callable[[Concern], None]) -> None:
-        """Tell every concern; one that raises costs only itself from then on."""
-        for concern in self._concerns:
-            if concern.name in self._broken:
-                continue
+            for concern in self._whole:
+                try:
+                    concern.session(transition, self._tracker)
+                except Exception as error:  # noqa: BLE001 - the boundary around a concern
+                    self._break(concern, error)
+        for concern in self._whole:
             try:
-                tell(concern)
+                concern.observe(change, self._tracker)
             except Exception as error:  # noqa: BLE001 - the boundary around a concern
-                self._broken[concern.name] = error
+                self._break(concern, error)
+
+    def _break(self, concern: Concern, error: Exception) -> None:
+        """A concern that raises costs only itself from then on."""
+        self._broken[concern.name] = error
+        self._whole = tuple(other for other in self._whole if other is not concern)
 
     def deadline(self) -> float | None:
         """When the fold next wants a `TimePassed`; whoever has no clock need not care, `feed` fires what is due."""
         first = self._tracker.deadline()
-        for concern in self._concerns:
-            due = concern.deadline() if concern.name not in self._broken else None
+        for concern in self._whole:
+            due = concern.deadline()
             if due is not None and (first is None or due < first):
                 first = due
         return first

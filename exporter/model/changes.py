@@ -5,7 +5,7 @@ can count with O(1) work and need not keep objects. See design §1.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -89,11 +89,14 @@ class Delta(NamedTuple):
     initial: bool
 
 
-def deltas(change: ObjectChanged | ListReplaced) -> Iterator[Delta]:
+def deltas(change: ObjectChanged | ListReplaced) -> Iterable[Delta]:
     """Every object's difference in the change. An object with a new UID comes as a change of the same key."""
     if isinstance(change, ObjectChanged):
-        yield Delta(change.old, change.new, gap=False, initial=False)
-        return
+        return (Delta(change.old, change.new, False, False),)  # noqa: FBT003 - for each event, from many places
+    return _differences(change)
+
+
+def _differences(change: ListReplaced) -> Iterator[Delta]:
     for removed in change.removed:
         yield Delta(removed, None, gap=True, initial=False)
     for old, new in change.changed:
