@@ -175,3 +175,14 @@ def test_what_users_lose_by_pages_and_slos_do_not_lower_the_health_of_kubevirt()
     for alert in alerts.alerts(slos.read()):
         if "budget" in alert.expr:
             assert alert.impact == "none"
+
+
+def test_the_readme_counts_and_names_them() -> None:
+    text = (REPOSITORY / "alerts" / "README.md").read_text()
+    critical = {rule["alert"] for rule in ALERTS if rule["labels"]["severity"] == "critical"}
+    held = sum("openShiftUpdatePrecheck" in rule["labels"] for rule in ALERTS)
+    assert f"{len(ALERTS)} alerts, {len(critical)} of them critical" in text
+    assert set(re.findall(r"\*\*(\w+)\*\*", text)) == critical
+    assert held == 5
+    assert "Five of\nours have that label" in text
+    assert set(re.findall(r"`((?:slo|cluster):[\w:]+)", text)) <= RECORDS
