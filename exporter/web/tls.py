@@ -96,7 +96,7 @@ async def _accept_all(
     handshakes: dict[asyncio.Task[None], None] = {}  # oldest first
 
     async def greet(connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # TLS errors and time-outs included: the client's affair
+        try:
             await loop.connect_accepted_socket(
                 accept,
                 connection,
@@ -104,6 +104,9 @@ async def _accept_all(
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
+        except OSError as error:  # TLS errors and time-outs included: the client's affair
+            # Its frames hold the connection's buffers, and would until a garbage collection.
+            error.__traceback__ = None
 
     async with asyncio.TaskGroup() as group:
         while True:
@@ -114,10 +117,13 @@ async def _accept_all(
                 await asyncio.sleep(EXHAUSTED_PAUSE)
                 continue
             if len(handshakes) >= HANDSHAKES:
-                next(iter(handshakes)).cancel()
+                oldest = next(iter(handshakes))
+                del handshakes[oldest]
+                oldest.cancel()
             task = group.create_task(greet(connection), name="TLS handshake")
             handshakes[task] = None
-            task.add_done_callback(handshakes.pop)
+            task.add_done_callback(lambda done: handshakes.pop(done, None))
+            await asyncio.sleep(0)  # accepting does not wait while connections do: others have their turn here
 
 
 def _why(error: Exception) -> str:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import pathlib
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import AsyncIterator
 
 import pytest
@@ -150,8 +152,9 @@ async def test_handshakes_that_never_end_are_bounded_and_stop_nobody(files: File
     """Each costs memory as long as it lasts: beyond the limit the oldest is given up."""
     flood = tls.HANDSHAKES + 50
     async with served(files) as port:
-        idle = [await _connected(port) for _ in range(flood)]
+        idle = [_connected(port) for _ in range(flood)]  # all at once: nothing else has run meanwhile
         assert b"200 OK" in await ask(port, LIVE, context=trusting())
+        assert _protocols() <= tls.HANDSHAKES
         closed = [await _is_closed(connection) for connection in idle[: flood - tls.HANDSHAKES]]
         assert all(closed)
         assert not any([await _is_closed(connection) for connection in idle[-10:]])
@@ -159,11 +162,15 @@ async def test_handshakes_that_never_end_are_bounded_and_stop_nobody(files: File
             connection.close()
 
 
-async def _connected(port: int) -> socket.socket:
-    connection = socket.socket()
+def _connected(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port))
     connection.setblocking(False)  # noqa: FBT003 - it takes no keyword
-    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     return connection
+
+
+def _protocols() -> int:
+    """Connections of this process that hold TLS buffers, 256 KB each, those of the tests themselves included."""
+    return sum(isinstance(each, sslproto.SSLProtocol) for each in gc.get_objects())
 
 
 async def _is_closed(connection: socket.socket) -> bool:
@@ -173,6 +180,24 @@ async def _is_closed(connection: socket.socket) -> bool:
         return False
     except ConnectionResetError:
         return True
+
+
+async def test_a_broken_handshake_leaves_nothing_behind(files: Files) -> None:
+    """Each has buffers of 256 KB. A port scanner must not cost more memory than one of them."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with served(files) as port:
+            for _ in range(20):
+                _connected(port).close()
+                with contextlib.suppress(OSError):
+                    await ask(port, LIVE)
+            assert b"200 OK" in await ask(port, LIVE, context=trusting())
+            for _ in range(3):
+                await asyncio.sleep(0.01)
+            assert _protocols() <= 1
+    finally:
+        gc.enable()
 
 
 async def test_a_client_that_does_not_read_is_dropped(files: Files) -> None:
@@ -211,7 +236,7 @@ async def test_many_connections_cost_only_the_oldest(files: Files) -> None:
 async def test_stopping_waits_neither_for_handshakes_nor_for_idle_clients(files: Files) -> None:
     async with asyncio.timeout(5):
         async with served(files) as port:
-            silent = await _connected(port)
+            silent = _connected(port)
             _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting(), server_hostname="localhost")
         silent.close()
         writer.close()
