@@ -31,7 +31,7 @@ demo: $(STAMP) ## A simulated upgrade and the exporter watching it; ARGS="--scen
 .PHONY: test
 test: $(STAMP) ## All tests; ARGS="-k name" for some
 	scripts/install-test-programs
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 .PHONY: image
 image: $(STAMP) ## Build the image and try it, as root on Debian, without a registry of images
