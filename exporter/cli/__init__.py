@@ -17,6 +17,7 @@ from exporter.cli import exits
 COMMANDS: Final = {
     "run": "exporter.cli.run",
     "demo": "exporter.cli.demo",
+    "preflight": "exporter.cli.preflight",
     "replay": "exporter.cli.replay",
     "metrics-docs": "exporter.cli.metrics_docs",
     "cli-docs": "exporter.cli.reference",

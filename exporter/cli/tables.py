@@ -5,7 +5,7 @@ The same reports give the same bytes: 100 columns and no colours where the outpu
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TextIO
 
 from rich import box
@@ -35,14 +35,19 @@ _SEVERITIES: Final = {Severity.INFO: "", Severity.WARNING: "yellow", Severity.CR
 
 def show(reports: Sequence[Report], stream: TextIO) -> None:
     """Print the reports, in the order given."""
+    paint(lambda console: _print(reports, console), stream)
+
+
+def paint(draw: Callable[[Console], None], stream: TextIO) -> None:
+    """Draw for the stream: with colours in a terminal, else 100 columns of plain text without spaces at their ends."""
     if stream.isatty():
-        _print(reports, Console(file=stream, markup=False, highlight=False, emoji=False))
+        draw(Console(file=stream, markup=False, highlight=False, emoji=False))
         return
     text = io.StringIO()
     console = Console(
         file=text, width=_WIDTH, force_terminal=False, no_color=True, markup=False, highlight=False, emoji=False
     )
-    _print(reports, console)
+    draw(console)
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
     stream.write(re.sub(r"\n{3,}", "\n\n", lines) + "\n")
 

@@ -126,6 +126,11 @@ def validated(kubevirt: str, kubernetes: str) -> bool | None:
     return first <= cluster.minor <= last
 
 
+def kubernetes(line: str) -> tuple[int, int] | None:
+    """The first and the last Kubernetes minor (of 1.x) that a KubeVirt line was validated on; None: not known."""
+    return _KUBERNETES.get(line)
+
+
 def crd_versions(crd: str, line: str) -> CrdVersions | None:
     """Versions of the CRD (`plural.group`) in a release; None where the CRD or the release is not in the tables."""
     history = _CRDS.get(crd)
@@ -133,6 +138,19 @@ def crd_versions(crd: str, line: str) -> CrdVersions | None:
         return None
     at = LINES.index(line)
     return next(entry for since, entry in reversed(history) if LINES.index(since) <= at)
+
+
+def new_crds(line: str) -> tuple[str, ...]:
+    """The CRDs that a release has and the one before it had not: going back deletes them and their objects."""
+    before = neighbour(line, step=-1)
+    if before is None:
+        return ()
+    return tuple(crd for crd in sorted(_CRDS) if _defined(crd, line) and not _defined(crd, before))
+
+
+def _defined(crd: str, line: str) -> bool:
+    release = crd_versions(crd, line)
+    return release is not None and bool(release.defined)
 
 
 def barred(crd: str, stored: Iterable[str], line: str) -> tuple[str, ...] | None:

@@ -1,5 +1,6 @@
 """virt-launcher pods: which guests have more than one running, and what a launcher's end says about its cause."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from exporter.model.changes import Delta
@@ -39,6 +40,12 @@ class Launchers:
                 self._marks[new.vmi_uid] = Mark(cause, new.node)
                 if len(self._marks) > _MARKS_KEPT:
                     del self._marks[next(iter(self._marks))]
+
+    def pods(self) -> Iterator[Pod]:
+        """All of them."""
+        yield from self._single.values()
+        for crowd in self.crowded.values():
+            yield from crowd.values()
 
     def mark(self, vmi_uid: str, *, node: str) -> str | None:
         """What the launcher on that node says about the end of its guest."""
