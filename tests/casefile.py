@@ -77,12 +77,13 @@ def check(case: Case, capsys: pytest.CaptureFixture[str], folder: pathlib.Path, 
     """Run the case; compare, or write its file anew."""
     with contextlib.ExitStack() as stack:
         arguments = shlex.split(case.run.replace("DIR", str(folder)))
+        secrets = {str(folder): "DIR"}
         if case.world:
             served = stack.enter_context(Served(simulated(case.world)))
             arguments += ["--kubeconfig", str(served.simulation.kubeconfig(folder / "kubeconfig"))]
+            secrets[served.simulation.url] = "URL"
         code = cli.main(arguments)
         shown = capsys.readouterr()
-        secrets = {str(folder): "DIR"} | ({served.simulation.url: "URL"} if case.world else {})
     output, errors = _hidden(shown.out, secrets), _hidden(shown.err, secrets)
     got = dataclasses.replace(case, exit=code, output=output, errors=errors)
     if update:

@@ -37,8 +37,9 @@ def show(title: str, verdict: str, answer: Answer, findings: Sequence[Finding], 
         details = Table.grid(padding=(0, 1))
         for detail in finding.details:
             details.add_row("-", Text(detail))
-        parts = [Text(_summary(finding)), *([details] if finding.details else [])]
-        table.add_row(Text(finding.state.upper(), style=_STYLES[finding.state]), finding.check, Group(*parts))
+        text = Text(_summary(finding))
+        cell = Group(text, details) if finding.details else text
+        table.add_row(Text(finding.state.upper(), style=_STYLES[finding.state]), finding.check, cell)
 
     def draw(console: Console) -> None:
         console.print(Text.assemble((f"{title}: ", "bold"), (verdict, _ANSWERS[answer]), f" ({counted(findings)})"))

@@ -39,6 +39,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cls=options.Setting,
     metavar="VERSION",
     default="",
+    show_default=False,
     help="Version to upgrade to, such as v1.4.0, or a minor release such as 1.4; left empty: the next minor release.",
 )
 @click.option(
@@ -52,6 +53,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     "--only",
     cls=options.Setting,
     type=click.Choice(list(CHECKS)),
+    metavar="CHECK",
     multiple=True,
     help="Run this check; may be given several times. Left out: all.",
 )
@@ -59,6 +61,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     "--accept",
     cls=options.Setting,
     type=click.Choice(list(CHECKS)),
+    metavar="CHECK",
     multiple=True,
     help="Show what this check finds, but do not let it decide; may be given several times.",
 )
