@@ -322,6 +322,24 @@ def test_guests_namespaces_survive_the_scrape() -> None:
         assert endpoint["scheme"] == "https"
 
 
+def test_rules_are_those_of_the_project() -> None:
+    """Only where their runbooks are, and whether OpenShift's updates wait for them, is for the owner to say."""
+    shipped = yaml.safe_load((CHART / "files" / "prometheusrule.yaml").read_text())["spec"]
+    moved, prechecked = (one(case, "PrometheusRule")["spec"] for case in ("prometheus-operator", "openshift"))
+    names = [rule["alert"] for group in shipped["groups"] for rule in group["rules"] if "alert" in rule]
+    runbooks = [rule["annotations"]["runbook_url"] for g in moved["groups"] for rule in g["rules"] if "alert" in rule]
+    assert len(runbooks) == len(names)
+    assert all(url.startswith("https://wiki.example.com/runbooks/KubeVirt") for url in runbooks)
+    assert "openShiftUpdatePrecheck: 'true'" not in yaml.safe_dump(shipped)
+    labels = [rule.get("labels", {}) for group in prechecked["groups"] for rule in group["rules"]]
+    assert {each.get("openShiftUpdatePrecheck") for each in labels} == {None, "true"}
+    assert [_expressions(spec) for spec in (moved, prechecked)] == [_expressions(shipped)] * 2
+
+
+def _expressions(spec: dict[str, Any]) -> list[str]:
+    return [rule["expr"] for group in spec["groups"] for rule in group["rules"]]
+
+
 def test_dashboards_are_found_by_grafanas_sidecar() -> None:
     shipped = sorted((CHART / "files" / "dashboards").glob("*.json"))
     maps = [
