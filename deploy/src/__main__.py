@@ -10,23 +10,21 @@ ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "deploy" / "chart"
 RULES: Final = ROOT / "deploy" / "prometheusrule.yaml"
 
-_MONITORING: Final = ("ServiceMonitor", "PrometheusRule", "ConfigMap")
+_MONITORING: Final = ("ServiceMonitor", "PrometheusRule")
 
 
 def copies() -> dict[Path, Path]:
     """Files of the chart that are made elsewhere in the repository: copy → original."""
     files = CHART / "files"
-    rules = {files / RULES.name: RULES} if RULES.exists() else {}
     dashboards = sorted((ROOT / "dashboards").glob("*.json"))
-    return rules | {files / "dashboards" / path.name: path for path in dashboards}
+    return {files / RULES.name: RULES} | {files / "dashboards" / path.name: path for path in dashboards}
 
 
 def texts() -> dict[Path, str]:
     """The generated files: path → text. Some are made from the chart as it lies on disk, generated parts included."""
     monitoring = {
         "serviceMonitor": {"enabled": True},
-        "prometheusRule": {"enabled": RULES.exists()},
-        "dashboards": {"enabled": True},
+        "prometheusRule": {"enabled": True},
     }
     return {
         CHART / "crds" / "upgradereports.yaml": definition.text(),
@@ -38,7 +36,7 @@ def texts() -> dict[Path, str]:
         ROOT / "deploy" / "monitoring.yaml": install.text(
             CHART,
             values=monitoring,
-            heading="What goes with it where the Prometheus Operator and Grafana's sidecar for dashboards run.",
+            heading="What goes with it where the Prometheus Operator runs.",
             only=_MONITORING,
         ),
     }
