@@ -1,7 +1,7 @@
 """The composition root of the daemon: builds everything, owns the one task group, and ends in order.
 
-    watcher ─► fold ◄─ clock          all in one event loop; nothing else changes the fold
-    prober ──►──┘└─► web server       reads only
+    watcher ─► journal ─► fold ◄─ clock          all in one event loop; nothing else changes the fold
+    prober ──►──┘          └─► web server         reads only
 
 A root task that ends unasked ends the process: half a watcher would tell half the truth. On SIGTERM and SIGINT it is
 first unready, then stops watching, then stops serving. Not here: what happens in any of the parts.
@@ -20,6 +20,8 @@ import msgspec
 import exporter
 from exporter import errors, fold, settings
 from exporter.exposition import negotiation, own, process, registry
+from exporter.journal.journal import Journal, Surroundings as JournalSurroundings
+from exporter.journal.source import JournalSource
 from exporter.kube import access
 from exporter.kube.api import Api
 from exporter.kube.clock import Clock
@@ -55,6 +57,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     watching: settings.Watching
     serving: settings.Serving
     probing: settings.Probing = settings.Probing()
+    journal: settings.Journal = settings.Journal()
 
 
 class Daemon:
@@ -68,17 +71,23 @@ class Daemon:
         clock: Clock,
         stop: asyncio.Event,
         probes: ProbesSource | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        """`watched` tells how well each resource is watched; once `stop` is set, we are not ready any more."""
+        """`watched` tells how well each resource is watched; once `stop` is set, we are not ready any more.
+
+        Nor are we before the `journal`, where there is one, has told the fold what came before.
+        """
         self._fold = folded
         self._watched = watched
         self._clock = clock
         self._stop = stop
         self._own = own.OwnSource(version=exporter.__version__, resources=watched)
-        self._page = page_of(folded, self._own, probes or ProbesSource())
+        self._journal = journal
+        kept = journal.source if journal is not None else JournalSource()
+        self._page = page_of(folded, self._own, probes or ProbesSource(), kept)
         self._started_at = clock.now()
         self._ready = False
-        self._told: Sequence[Report] = folded.reports(self._started_at)
+        self._told: Sequence[Report] | None = folded.reports(self._started_at) if journal is None else None
 
     async def tick(self) -> None:
         """Tell the fold when the time it waits for has come, and the log what is new, for ever."""
@@ -87,9 +96,12 @@ class Daemon:
             while (due := self._fold.deadline()) is not None and due <= now:
                 self._own.deadline_lag = now - due
                 self._fold.feed(TimePassed(at=due))
-            if not self._ready and not missing(self._watched()):
-                self._become_ready(now)
-            self._tell(self._fold.reports(now))
+            if self._told is None and self._journal is not None:
+                self._told = self._journal.resumed
+            if self._told is not None:
+                if not self._ready and not missing(self._watched()):
+                    self._become_ready(now)
+                self._tell(self._told, self._fold.reports(now))
             await asyncio.sleep(TICK)
 
     def _become_ready(self, now: float) -> None:
@@ -98,8 +110,8 @@ class Daemon:
         gc.collect()
         gc.freeze()  # what was listed lives as long as we do; later collections need not look at it
 
-    def _tell(self, reports: Sequence[Report]) -> None:
-        for event, severity, about in news.news(self._told, reports):
+    def _tell(self, told: Sequence[Report], reports: Sequence[Report]) -> None:
+        for event, severity, about in news.news(told, reports):
             _LOG.log(logging.INFO if severity is Severity.INFO else logging.WARNING, event, extra=about)
         self._told = reports
 
@@ -126,9 +138,11 @@ class Daemon:
         )
 
 
-def page_of(folded: fold.Fold, own_source: own.OwnSource, probes: ProbesSource) -> registry.Registry:
-    """The metrics page of the daemon: what the fold says, the probes, the exporter itself, the process."""
-    sources = [*folded.sources(), probes, own_source, process.ProcessSource()]
+def page_of(
+    folded: fold.Fold, own_source: own.OwnSource, probes: ProbesSource, journal: JournalSource
+) -> registry.Registry:
+    """The metrics page of the daemon: what the fold says, the probes, the journal, the exporter itself, the process."""
+    sources = [*folded.sources(), probes, journal, own_source, process.ProcessSource()]
     return registry.Registry(sources, on_failure=_source_failed)
 
 
@@ -158,17 +172,29 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
     clock, stop = Clock(), asyncio.Event()
     certificate = _certificate(configuration.serving)
     expected = table.required(table.table(namespace=configuration.probing.namespace))
-    folded = fold.Fold(configuration.core, exporter_version=exporter.__version__, probes=expected)
+
+    def new_fold() -> fold.Fold:
+        return fold.Fold(configuration.core, exporter_version=exporter.__version__, probes=expected)
+
+    folded = new_fold()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_signals(stop, give_up=give_up))
         credentials = await access.load(configuration.cluster)
         api = await stack.enter_async_context(Api(credentials, deadline=configuration.watching.request_deadline))
+        namespace = InstallNamespace(configuration.cluster.namespace)
+        journal = Journal(
+            folded,
+            new_fold,
+            JournalSurroundings(api=api, namespace=namespace, clock=clock),
+            limits=configuration.journal,
+            most=configuration.core.reports,
+        )
         watcher = Watcher(
             Surroundings(
                 api=api,
-                emit=folded.feed,
+                emit=journal.emit,
                 watching=configuration.watching,
-                namespace=InstallNamespace(configuration.cluster.namespace),
+                namespace=namespace,
                 clock=clock,
             )
         )
@@ -176,10 +202,17 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             await stack.enter_async_context(Api(credentials, deadline=probing.DEADLINE)),
             namespace=configuration.probing.namespace,
             eager=lambda: folded.active,
-            emit=folded.feed,
+            emit=journal.emit,
             clock=clock,
         )
-        daemon = Daemon(folded, watched=lambda: watcher.statuses, clock=clock, stop=stop, probes=prober.source)
+        daemon = Daemon(
+            folded,
+            watched=lambda: watcher.statuses,
+            clock=clock,
+            stop=stop,
+            probes=prober.source,
+            journal=journal,
+        )
         await stack.enter_async_context(
             server.serving(
                 daemon,
@@ -191,7 +224,8 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             )
         )
         _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
-        await until(stop, {"watcher": watcher.run, "prober": prober.run, "clock": daemon.tick})
+        roots = {"watcher": watcher.run, "prober": prober.run, "clock": daemon.tick, "journal": journal.run}
+        await until(stop, roots)
     _LOG.info("stopped")
 
 

@@ -123,6 +123,15 @@ class Probing(msgspec.Struct, frozen=True, kw_only=True):
     """Where we may create objects as dry runs, which leave nothing; left empty: no probes and manifests that create."""
 
 
+class Journal(msgspec.Struct, frozen=True, kw_only=True):
+    """How sessions are kept in the cluster, as UpgradeReports."""
+
+    interval: Deadline = 10.0
+    """A session under way is written this often, and at once when something goes wrong or moves on."""
+    lease_duration: Annotated[float, msgspec.Meta(ge=1, title="SECONDS")] = 15.0
+    """A replica takes over from the one that writes when that one was silent for so long."""
+
+
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """Where metrics, reports and the status page are served."""
 

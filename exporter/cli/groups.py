@@ -23,6 +23,7 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _PREFIXES: Final[Mapping[type[msgspec.Struct], str]] = {
     settings.Objectives: "objective_", settings.Probing: "probe_", settings.Logging: "log_",
+    settings.Journal: "journal_",
 }  # fmt: skip
 """Where a field's name says too little outside its group."""
 

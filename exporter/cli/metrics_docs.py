@@ -8,6 +8,7 @@ import exporter
 from exporter import app, fold, settings
 from exporter.cli import exits
 from exporter.exposition import docs, own
+from exporter.journal.source import JournalSource
 from exporter.probes.source import ProbesSource
 
 
@@ -16,6 +17,6 @@ def command() -> exits.Exit:
     """Print the metric reference as Markdown."""
     folded = fold.Fold(settings.Settings(), exporter_version=exporter.__version__)
     own_source = own.OwnSource(version=exporter.__version__, resources=tuple)
-    page = app.page_of(folded, own_source, ProbesSource())
+    page = app.page_of(folded, own_source, ProbesSource(), JournalSource())
     sys.stdout.write(docs.markdown([*page.sources, page]))
     return exits.Exit.OK

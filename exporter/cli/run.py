@@ -11,7 +11,13 @@ from exporter.cli import exits, groups, logs, options
 
 
 @groups.as_options(
-    settings.Serving, settings.Cluster, settings.Probing, settings.Logging, settings.Settings, settings.Watching
+    settings.Serving,
+    settings.Cluster,
+    settings.Probing,
+    settings.Journal,
+    settings.Logging,
+    settings.Settings,
+    settings.Watching,
 )
 @click.command("run", cls=options.SettingsCommand)
 def command(**parameters: Any) -> exits.Exit:  # noqa: ANN401 - the groups' fields
@@ -25,6 +31,7 @@ def command(**parameters: Any) -> exits.Exit:  # noqa: ANN401 - the groups' fiel
         cluster=groups.build(settings.Cluster, parameters),
         watching=groups.build(settings.Watching, parameters),
         probing=groups.build(settings.Probing, parameters),
+        journal=groups.build(settings.Journal, parameters),
         serving=groups.build(settings.Serving, parameters),
     )
     asyncio.run(app.run(configuration, give_up=lambda: os._exit(exits.Exit.ERROR)))

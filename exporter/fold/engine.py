@@ -1,6 +1,6 @@
 """Feeds each change to the tracker, then to the concerns, in a declared order; fires deadlines in between."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -91,6 +91,11 @@ class Fold:
     def last(self) -> float:
         """Time of the last change."""
         return self._last
+
+    @property
+    def ready(self) -> bool:
+        """Every deciding resource is listed, or known to be absent or forbidden: sessions are judged."""
+        return self._tracker.sync.ready
 
     @property
     def active(self) -> bool:
@@ -208,5 +213,9 @@ class Fold:
         self._tracker.restore(state["tracker"], last=float(state["last"]))
         for concern in self._concerns:
             concern.restore(state["concerns"][concern.name])
-        self._past = list(past)
+        self.remember(past)
         self._last = float(state["last"])
+
+    def remember(self, past: Sequence[Report]) -> None:
+        """Sessions before those that this fold knows, oldest first; before any change."""
+        self._past = list(past)

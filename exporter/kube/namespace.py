@@ -19,6 +19,11 @@ class InstallNamespace:
         if given:
             self._known.set()
 
+    @property
+    def known(self) -> bool:
+        """There is no need to wait."""
+        return bool(self._name)
+
     def learn(self, change: Change) -> None:
         """Take in a change; those of other resources cost nothing."""
         if self._name or not isinstance(change, ObjectChanged | ListReplaced) or change.resource != resources.KUBEVIRTS:

@@ -39,7 +39,7 @@ class Outcome(enum.StrEnum):
     UNATTRIBUTED = "unattributed"
 
 
-class Case(msgspec.Struct, kw_only=True):
+class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One loss."""
 
     key: str
