@@ -10,8 +10,6 @@ ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "deploy" / "chart"
 RULES: Final = ROOT / "deploy" / "prometheusrule.yaml"
 
-_MONITORING: Final = ("ServiceMonitor", "PrometheusRule")
-
 
 def copies() -> dict[Path, Path]:
     """Files of the chart that are made elsewhere in the repository: copy → original."""
@@ -20,16 +18,18 @@ def copies() -> dict[Path, Path]:
     return {files / RULES.name: RULES} | {files / "dashboards" / path.name: path for path in dashboards}
 
 
-def texts() -> dict[Path, str]:
-    """The generated files: path → text. Some are made from the chart as it lies on disk, generated parts included."""
-    monitoring = {
-        "serviceMonitor": {"enabled": True},
-        "prometheusRule": {"enabled": True},
-    }
+def parts() -> dict[Path, str]:
+    """The generated parts of the chart: path → text."""
     return {
         CHART / "crds" / "upgradereports.yaml": definition.text(),
         CHART / "templates" / "_rules.tpl": chart.rules_template(),
-        ROOT / "docs" / "permissions.md": docs.permissions_page(),
+    }
+
+
+def rendered() -> dict[Path, str]:
+    """What is made of the chart as it lies on disk: path → text."""
+    monitoring = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    return {
         ROOT / "deploy" / "install.yaml": install.text(
             CHART, values={}, heading="The exporter as the chart installs it by default, for kubectl apply -f."
         ),
@@ -37,9 +37,14 @@ def texts() -> dict[Path, str]:
             CHART,
             values=monitoring,
             heading="What goes with it where the Prometheus Operator runs.",
-            only=_MONITORING,
+            only=("ServiceMonitor", "PrometheusRule"),
         ),
     }
+
+
+def texts() -> dict[Path, str]:
+    """All generated files but the copies."""
+    return parts() | rendered() | {ROOT / "docs" / "permissions.md": docs.permissions_page()}
 
 
 def main() -> None:
@@ -48,10 +53,9 @@ def main() -> None:
     for copy, original in copies().items():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(original, copy)
-    _write(CHART / "crds" / "upgradereports.yaml", definition.text())
-    _write(CHART / "templates" / "_rules.tpl", chart.rules_template())
-    for path, text in texts().items():
-        _write(path, text)
+    for make in (parts, texts):
+        for path, text in make().items():
+            _write(path, text)
 
 
 def _write(path: Path, text: str) -> None:
