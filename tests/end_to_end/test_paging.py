@@ -1,6 +1,6 @@
 """The whole way, with real servers: simulated clusters, a daemon each, Prometheus, Alertmanager, and whoever is paged.
 
-Upgrades run twelve times faster than usual, so delays and budgets are smaller; they begin by image tag, so that nobody
+Upgrades run sixteen times faster than usual, so delays and budgets are smaller; they begin by image tag, so that nobody
 waits for virt-operator's next leader. Prometheus scrapes and evaluates every second, and tells the clusters apart by a
 label. Alertmanager has the configuration that we ship. All scenarios, at their own pace: test_paging_scenarios.py.
 """
@@ -23,12 +23,12 @@ from exporter.sim import scenario
 from tests.conftest import REPOSITORY
 from tests.end_to_end import monitoring
 
-PACE = 12.0
-FLAGS = ["--judgement-delay=6", "--objective-api-disruption=1"]
+PACE = 16.0
+FLAGS = ["--judgement-delay=6", "--objective-api-disruption=0.5"]
 TICK = 0.05
 PATIENCE = 90.0
 """Seconds until all pages must have come."""
-CALM = 3.0
+CALM = 2.0
 """Seconds in which nothing else may come after them."""
 
 PAGES = {
