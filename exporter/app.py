@@ -31,9 +31,10 @@ from exporter.kube.reviews import Reviewer
 from exporter.kube.status import WatchStatus
 from exporter.kube.watcher import Watcher
 from exporter.model import probing, resources
-from exporter.model.changes import Sync, TimePassed
+from exporter.model.changes import Change, Sync, TimePassed
 from exporter.model.report import Report, Severity
 from exporter.model.resources import Scope
+from exporter.preflight.standing import Standing
 from exporter.probes import table
 from exporter.probes.prober import Prober
 from exporter.probes.source import ProbesSource
@@ -72,6 +73,7 @@ class Daemon:
         stop: asyncio.Event,
         probes: ProbesSource | None = None,
         journal: Journal | None = None,
+        preflight: Standing | None = None,
     ) -> None:
         """`watched` tells how well each resource is watched; once `stop` is set, we are not ready any more.
 
@@ -84,7 +86,8 @@ class Daemon:
         self._own = own.OwnSource(version=exporter.__version__, resources=watched)
         self._journal = journal
         kept = journal.source if journal is not None else JournalSource()
-        self._page = page_of(folded, self._own, probes or ProbesSource(), kept)
+        checked = preflight or Standing(folded.view, now=clock.now)
+        self._page = page_of(folded, self._own, probes or ProbesSource(), kept, checked)
         self._started_at = clock.now()
         self._ready = False
         self._told: Sequence[Report] | None = folded.reports(self._started_at) if journal is None else None
@@ -139,10 +142,10 @@ class Daemon:
 
 
 def page_of(
-    folded: fold.Fold, own_source: own.OwnSource, probes: ProbesSource, journal: JournalSource
+    folded: fold.Fold, own_source: own.OwnSource, probes: ProbesSource, journal: JournalSource, preflight: Standing
 ) -> registry.Registry:
-    """The metrics page of the daemon: what the fold says, the probes, the journal, the exporter itself, the process."""
-    sources = [*folded.sources(), probes, journal, own_source, process.ProcessSource()]
+    """The metrics page of the daemon: what the fold says, probes, preflight, journal, the exporter and its process."""
+    sources = [*folded.sources(), probes, preflight, journal, own_source, process.ProcessSource()]
     return registry.Registry(sources, on_failure=_source_failed)
 
 
@@ -189,10 +192,16 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             limits=configuration.journal,
             most=configuration.core.reports,
         )
+        preflight = Standing(folded.view, now=clock.now)
+
+        def learn(change: Change) -> None:
+            preflight.observe(change)
+            journal.emit(change)
+
         watcher = Watcher(
             Surroundings(
                 api=api,
-                emit=journal.emit,
+                emit=learn,
                 watching=configuration.watching,
                 namespace=namespace,
                 clock=clock,
@@ -212,6 +221,7 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             stop=stop,
             probes=prober.source,
             journal=journal,
+            preflight=preflight,
         )
         await stack.enter_async_context(
             server.serving(
@@ -224,7 +234,13 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             )
         )
         _LOG.info("started", extra={"version": exporter.__version__, "server": credentials.server})
-        roots = {"watcher": watcher.run, "prober": prober.run, "clock": daemon.tick, "journal": journal.run}
+        roots: dict[str, Callable[[], Awaitable[None]]] = {
+            "watcher": watcher.run,
+            "prober": prober.run,
+            "clock": daemon.tick,
+            "journal": journal.run,
+            "preflight": preflight.run,
+        }
         await until(stop, roots)
     _LOG.info("stopped")
 

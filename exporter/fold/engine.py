@@ -23,7 +23,7 @@ from exporter.report.inheritance import Inheritance
 from exporter.settings import Settings
 from exporter.tracker import sessions
 from exporter.tracker.sessions import Began, Closed
-from exporter.tracker.tracker import Tracker
+from exporter.tracker.tracker import Tracker, View
 
 SNAPSHOT_VERSION = 1
 
@@ -101,6 +101,11 @@ class Fold:
     def active(self) -> bool:
         """A session is under way."""
         return self._tracker.active
+
+    @property
+    def view(self) -> View:
+        """What the tracker knows, for others to look at."""
+        return self._tracker
 
     def feed(self, change: Change) -> None:
         """Take a change in, after the deadlines that are due before it. A time before the last one counts as that."""
