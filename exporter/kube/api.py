@@ -7,8 +7,10 @@ themselves. What the bytes mean is for others.
 import asyncio
 import contextlib
 import logging
+import socket
 import urllib.parse
 import urllib.request
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Final, Self
@@ -28,6 +30,10 @@ REFUSAL_BYTES: Final = 16_384
 """Of the body of a refusal: more is not read."""
 MESSAGE_CHARACTERS: Final = 200
 """Of what the server says, in our messages."""
+
+FAREWELL_STEP: Final = 0.002
+FAREWELL_STEPS: Final = 250
+"""Half a second: TLS connections end a moment after the library has forgotten them."""
 
 Parameters = Mapping[str, str]
 
@@ -60,9 +66,20 @@ class Stream:
 class _Rest(rest.RESTClientObject):
     """The library's TLS and proxy settings; the sessions are for our own requests."""
 
-    def session(self, *, reuse: bool) -> aiohttp.ClientSession:
-        """A session for these credentials; without reuse, each request opens a connection of its own."""
-        connector = aiohttp.TCPConnector(ssl=self.ssl_context, limit=self.maxsize, force_close=not reuse)
+    def session(self, *, reuse: bool, sockets: weakref.WeakSet[socket.socket]) -> aiohttp.ClientSession:
+        """A session for these credentials; without reuse, each request opens a connection of its own.
+
+        What it opens is added to `sockets`.
+        """
+
+        def factory(address: aiohttp.AddrInfoType) -> socket.socket:
+            opened = socket.socket(*address[:3])
+            sockets.add(opened)
+            return opened
+
+        connector = aiohttp.TCPConnector(
+            ssl=self.ssl_context, limit=self.maxsize, force_close=not reuse, socket_factory=factory
+        )
         return aiohttp.ClientSession(
             connector=connector,
             # Compressing a list is work for the API server, and it is near.
@@ -85,6 +102,7 @@ class Api:
         self._proxy = access.configuration.proxy or _environments_proxy(access.server)
         self._fingerprint = access.fingerprint
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,7 +112,10 @@ class Api:
     ) -> None:
         for session in self._sessions.values():
             await session.close()
-        await asyncio.sleep(0)  # a connection that was aborted closes its socket in the next turn of the loop
+        for _ in range(FAREWELL_STEPS):
+            if all(each.fileno() < 0 for each in self._sockets):
+                break
+            await asyncio.sleep(FAREWELL_STEP)
 
     async def get(self, path: str, parameters: Parameters | None = None, *, accept: str = "application/json") -> bytes:
         """The body of an answer of 200. Raises ApiError, as a rule one of its kinds."""
@@ -212,7 +233,7 @@ class Api:
 
     def _session(self, *, reuse: bool) -> aiohttp.ClientSession:
         if reuse not in self._sessions:
-            self._sessions[reuse] = self._rest.session(reuse=reuse)
+            self._sessions[reuse] = self._rest.session(reuse=reuse, sockets=self._sockets)
         return self._sessions[reuse]
 
     def _take_new_certificates(self) -> None:
