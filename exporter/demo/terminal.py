@@ -131,7 +131,7 @@ class Lively:
         self._reports: Sequence[Report] = ()
         self._now = 0.0
         self._over = False
-        self._live = Live(self._picture(), console=console, refresh_per_second=8, get_renderable=self._picture)
+        self._live = Live(self._picture(), console=console, refresh_per_second=4, get_renderable=self._picture)
 
     def __enter__(self) -> Self:
         self._live.start()

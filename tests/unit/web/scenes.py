@@ -192,6 +192,7 @@ PASSED = msgspec.structs.replace(
     observed_complete_at=START + 316,
     workloads_complete_at=START + 405,
     ended_at=START + 1305,
+    observed_until=START + 1305,
     verdict=r.Verdict.PASSED,
     verdict_so_far=r.Verdict.PASSED,
     findings=(
