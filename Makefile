@@ -11,7 +11,8 @@ STAMP := $(VENV)/.installed
 # Files that are written by a program of ours and committed: each has a rule below.
 DEPLOYED := deploy/chart/files deploy/chart/crds deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
 ALERTING := alerts/rules/upgrade.yaml alerts/rules/objectives.yaml deploy/prometheusrule.yaml
-GENERATED := docs/metrics.md docs/cli.md $(ALERTING) $(DEPLOYED)
+ASKING := exporter/verify/verification.yaml docs/verify.md
+GENERATED := docs/metrics.md $(ASKING) docs/cli.md $(ALERTING) $(DEPLOYED)
 RULES := $(wildcard alerts/rules/*.yaml)
 
 # One lock for all supported Pythons and platforms. No header: it would name paths.
@@ -55,6 +56,13 @@ generate: $(GENERATED) ## Write the generated files anew
 
 docs/metrics.md: $(STAMP) FORCE
 	$(RUN) exporter metrics-docs > $@
+
+# Wheels hold what is in the package, so the questions are copied into it.
+exporter/verify/verification.yaml: alerts/verification.yaml FORCE
+	cp $< $@
+
+docs/verify.md: exporter/verify/verification.yaml $(STAMP) FORCE
+	$(RUN) exporter verify-docs > $@
 
 docs/cli.md: $(STAMP) FORCE
 	$(RUN) exporter cli-docs > $@

@@ -18,9 +18,11 @@ COMMANDS: Final = {
     "run": "exporter.cli.run",
     "demo": "exporter.cli.demo",
     "preflight": "exporter.cli.preflight",
+    "verify": "exporter.cli.verify",
     "replay": "exporter.cli.replay",
     "metrics-docs": "exporter.cli.metrics_docs",
     "cli-docs": "exporter.cli.reference",
+    "verify-docs": "exporter.cli.verify_docs",
 }
 
 
