@@ -33,6 +33,7 @@ class Lifecycle:
         self._operator_template: tuple[str, str] | None = None
         """Version and image of virt-operator's template when it last counted."""
         self._judged = False
+        self._hold_until = float("-inf")
 
     @property
     def session(self) -> Session | None:
@@ -83,11 +84,14 @@ class Lifecycle:
         session = self.active
         if session is None:
             return None
-        if session.phase is Phase.SETTLING:
-            return self._settled_at(session)
         if session.phase is Phase.WORKLOADS and session.workloads_began is not None:
             return session.workloads_began + self._t.workloads_limit
-        return self._drop_at(session)
+        end = self._settled_at(session) if session.phase is Phase.SETTLING else self._drop_at(session)
+        return max(end, self._hold_until) if end is not None else None
+
+    def resumed(self, at: float) -> None:
+        """We watch again: a session whose end fell into the blind time waits until that has been judged."""
+        self._hold_until = at + self._t.judgement_delay
 
     # Beginning -------------------------------------------------------------------------------------------------------
 
@@ -226,6 +230,8 @@ class Lifecycle:
             session = msgspec.structs.replace(session, **changes)
         session = self._phase(session, at)
         self.rollouts.session = session
+        if at < self._hold_until:
+            return
         if session.phase is Phase.SETTLING and at >= self._settled_at(session):
             yield from self._end(Phase.COMPLETED, self._settled_at(session))
         elif (drop := self._drop_at(session)) is not None and at >= drop:

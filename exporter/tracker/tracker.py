@@ -150,6 +150,8 @@ class Tracker:
             return
         if not self._was_ready:
             self._was_ready = moved = True
+            if self.resumed_from is not None:
+                self.lifecycle.resumed(change.at)
             self.rollouts.follow(self.components, change.at)
         if isinstance(change, SessionClosed):
             yield from self.lifecycle.close(change.at)

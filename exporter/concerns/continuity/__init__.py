@@ -13,7 +13,7 @@ from exporter.concerns.continuity.ledger import FAMILIES, Ledger
 from exporter.model import resources
 from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, deltas
 from exporter.model.families import Family, Sample
-from exporter.model.objects import Node, Vm, Vmi
+from exporter.model.objects import Node, Pod, Vm, Vmi
 from exporter.model.report import ContinuityReport
 from exporter.settings import Settings
 from exporter.tracker.sessions import Began, Transition
@@ -116,6 +116,9 @@ class Continuity:
             case resources.NODES:
                 for delta in deltas(change):
                     self._node(delta, change.at, view)
+            case resources.LAUNCHERS if self._cases:
+                for delta in deltas(change):
+                    self._launcher(delta, view)
             case _:
                 pass
 
@@ -207,6 +210,11 @@ class Continuity:
         drained = new is not None and new.unschedulable and not (old is not None and old.unschedulable)
         if view.active and not delta.initial:
             self._ledger.node(subject.key, lost=lost, drained=drained)
+
+    def _launcher(self, delta: Delta, view: View) -> None:
+        case = self._cases.get(delta.new.vmi_uid) if isinstance(delta.new, Pod) else None
+        if case is not None:
+            case.mark = view.launchers.mark(case.uid, node=case.node) or case.mark
 
     # Judging ---------------------------------------------------------------------------------------------------------
 

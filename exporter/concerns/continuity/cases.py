@@ -55,6 +55,8 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     outdated: bool = False
     """It ran an old launcher, and KubeVirt would evict it for that."""
     asked: bool = False
+    mark: str = ""
+    """What its launcher has said of the cause so far; the launcher may be gone after a restart."""
     session: float | None = None
     """Start of the session it fell into."""
     up: float | None = None
@@ -91,6 +93,7 @@ def open_case(vmi: Vmi, sign: Sign, *, at: float, gap: bool, view: View) -> Case
         node=vmi.node,
         reason=vmi.reason,
         outdated=outdated,
+        mark=view.launchers.mark(vmi.uid, node=vmi.node) or "",
         session=view.session.started if view.active and view.session is not None else None,
     )
 
@@ -112,7 +115,7 @@ def judge(case: Case, view: View, *, node_lost: float | None) -> Judgement:
 
 
 def _cause(case: Case, view: View, node_lost: float | None) -> str | None:
-    mark = view.launchers.mark(case.uid, node=case.node)
+    mark = view.launchers.mark(case.uid, node=case.node) or case.mark or None
     if mark == "out_of_memory":
         return mark
     lost = node_lost is not None and abs(case.at - node_lost) <= _NODE_LOSS_EXPLAINS
