@@ -12,7 +12,9 @@ STAMP := $(VENV)/.installed
 DEPLOYED := deploy/chart/files deploy/chart/crds deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
 ALERTING := alerts/rules/upgrade.yaml alerts/rules/objectives.yaml deploy/prometheusrule.yaml
 ASKING := exporter/verify/verification.yaml docs/verify.md
-GENERATED := docs/metrics.md $(ASKING) docs/cli.md $(ALERTING) $(DEPLOYED)
+DASHBOARDS := dashboards/kubevirt-upgrade.json \
+	$(patsubst %,dashboards/kubevirt-upgrade-%.json,guests api objectives exporter)
+GENERATED := docs/metrics.md $(ASKING) docs/cli.md $(ALERTING) $(DASHBOARDS) $(DEPLOYED)
 RULES := $(wildcard alerts/rules/*.yaml)
 
 # One lock for all supported Pythons and platforms. No header: it would name paths.
@@ -69,6 +71,9 @@ docs/cli.md: $(STAMP) FORCE
 
 $(ALERTING) &: $(STAMP) FORCE
 	$(RUN) alerts.src
+
+$(DASHBOARDS) &: $(STAMP) FORCE
+	$(RUN) dashboards.src
 
 # Last: it packs what others have made.
 $(DEPLOYED) &: $(STAMP) FORCE

@@ -10,6 +10,7 @@ import promql_parser as promql
 from exporter.exposition import own, process, registry
 from exporter.fold import Fold
 from exporter.model.families import Family, Kind
+from exporter.probes import source as probes
 from exporter.settings import Settings
 
 REPLICA = frozenset({"pod", "instance"})
@@ -31,7 +32,7 @@ def families() -> Mapping[str, Family]:
     """What the exporter publishes, by the names of series."""
     sources = Fold(Settings(), exporter_version="test").sources()
     declared = itertools.chain(
-        own.FAMILIES, process.FAMILIES, registry.FAMILIES, *(source.families for source in sources)
+        own.FAMILIES, process.FAMILIES, registry.FAMILIES, probes.FAMILIES, *(source.families for source in sources)
     )
     return {name: family for family in declared for name in _series(family)}
 

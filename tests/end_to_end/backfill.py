@@ -75,14 +75,14 @@ async def alerted(folder: pathlib.Path, everything: Iterable[Pages]) -> Mapping[
     await monitoring.ran(
         monitoring.program("promtool"), "tsdb", "create-blocks-from", "openmetrics", file, folder / "data"
     )
-    await _record(folder, first=first, last=last)
+    await record(folder, RECORDS, first=first, last=last)
     async with monitoring.prometheus(folder, {}, LOOK_BACK) as prometheus:
         return await _asked(prometheus, spans)
 
 
-async def _record(folder: pathlib.Path, *, first: float, last: float) -> None:
-    """Add what the recording rules would have made of it."""
-    for level, rules in enumerate(_levels()):
+async def record(folder: pathlib.Path, records: list[dict[str, Any]], *, first: float, last: float) -> None:
+    """Add what these recording rules would have made of it."""
+    for level, rules in enumerate(_levels(records)):
         file = folder / f"records-{level}.yaml"
         file.write_text(json.dumps({"groups": [{"name": "records", "rules": rules}]}))
         async with monitoring.prometheus(folder, {}, LOOK_BACK) as prometheus:
@@ -93,9 +93,9 @@ async def _record(folder: pathlib.Path, *, first: float, last: float) -> None:
             )  # fmt: skip
 
 
-def _levels() -> Iterator[list[dict[str, Any]]]:
+def _levels(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """The records in the order in which they can be computed: promtool does not see what it has just made."""
-    left = RECORDS
+    left = records
     while left:
         missing = {rule["record"] for rule in left}
         ready = [rule for rule in left if not missing & {series.name for series in expressions.asked(rule["expr"])}]
