@@ -1,6 +1,5 @@
 """Continuity: what happened to the guests. Interruptions by reason, stops somebody asked for, duplicates."""
 
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from exporter.concerns.continuity import cases, ledger
 from exporter.concerns.continuity.cases import Case, Outcome, Sign
 from exporter.concerns.continuity.duplicates import Crowd, Duplicates
 from exporter.concerns.continuity.ledger import FAMILIES, Ledger
+from exporter.concerns.continuity.newcomers import Newcomers, name_hash
 from exporter.model import resources
 from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, deltas
 from exporter.model.families import Family, Sample
@@ -33,6 +33,8 @@ class _State(msgspec.Struct, kw_only=True):
     nodes_lost: dict[str, float]
     idle: list[int] | None
     """Hashes of guests that were not running; None where there were too many to keep."""
+    new_vms: list[int] | None = None
+    new_vmis: list[int] | None = None
     ledger: dict[str, Any]
 
 
@@ -58,6 +60,8 @@ class Continuity:
         """VMs that have no running guest."""
         self._was_idle: frozenset[int] | None = frozenset()
         """The same, hashed, as our predecessor left it."""
+        self._new_vms = Newcomers()
+        self._new_vmis = Newcomers()
         self._resumed = True
         self._ready = False
         self._view_deadline: float | None = None
@@ -129,6 +133,8 @@ class Continuity:
         if subject is None:
             return
         same = old is not None and new is not None and old.uid == new.uid
+        if new is not None and not same:
+            self._new_vmis.appeared(new.uid, created=new.created, at=at, initial=delta.initial)
         migrates = view.migrations.migrates(subject.key)
         self._ledger.vmi(old, new, same=same, migrates=migrates, at=at, in_session=view.active)
         if new is not None and new.phase == "Running":
@@ -169,6 +175,8 @@ class Continuity:
     def _vm(self, delta: Delta, at: float, view: View) -> None:
         old = delta.old if isinstance(delta.old, Vm) else None
         new = delta.new if isinstance(delta.new, Vm) else None
+        if new is not None and (old is None or old.uid != new.uid):
+            self._new_vms.appeared(new.uid, created=new.created, at=at, initial=delta.initial)
         if new is not None:
             for uid in new.stop_requests:
                 self._ask(uid, at, gap=delta.gap)
@@ -240,11 +248,11 @@ class Continuity:
             return
         session = view.session.started if view.active and view.session is not None else None
         for key, vm in view.guests.vms.items():
-            ran = vm.created is not None and vm.created <= since and _hash(key) not in idle
+            ran = self._new_vms.seen(vm.uid, created=vm.created, since=since) and name_hash(key) not in idle
             if not ran or key in self._latest or key in self._down:
                 continue
             vmi = view.guests.vmis.get(key)
-            if vmi is not None and vmi.created is not None and vmi.created <= since:
+            if vmi is not None and self._new_vmis.seen(vmi.uid, created=vmi.created, since=since):
                 if vmi.phase in ("Failed", "Succeeded"):
                     self._open(vmi, Sign.FAILED if vmi.phase == "Failed" else Sign.SUCCEEDED, at, view, gap=True)
                 continue
@@ -294,7 +302,9 @@ class Continuity:
             asked=list(self._asked)[:_KEPT],
             crowds=self._duplicates.snapshot(),
             nodes_lost=dict(self._nodes_lost),
-            idle=sorted(map(_hash, self._idle)) if len(self._idle) <= _IDLE_GUESTS_KEPT else None,
+            idle=sorted(map(name_hash, self._idle)) if len(self._idle) <= _IDLE_GUESTS_KEPT else None,
+            new_vms=self._new_vms.snapshot(),
+            new_vmis=self._new_vmis.snapshot(),
             ledger=self._ledger.snapshot(),
         )
         built: dict[str, Any] = msgspec.to_builtins(state)
@@ -310,9 +320,7 @@ class Continuity:
         self._duplicates.restore(read.crowds)
         self._nodes_lost = read.nodes_lost
         self._was_idle = None if read.idle is None else frozenset(read.idle)
+        self._new_vms.restore(read.new_vms)
+        self._new_vmis.restore(read.new_vmis)
         self._ledger.restore(read.ledger)
         self._resumed = False
-
-
-def _hash(key: str) -> int:
-    return zlib.crc32(key.encode())

@@ -1,5 +1,7 @@
 """What the journal needs of the fold: closing a session, continuing one, resting between two, inheriting."""
 
+import pytest
+
 from exporter.fold import Fold
 from exporter.model import resources
 from exporter.model.changes import SessionClosed
@@ -123,3 +125,52 @@ def test_what_was_inherited_ends_with_its_session() -> None:
     first, second = cluster.fold.reports(cluster.now)
     assert first.continuity.interrupted.total == 1
     assert second.continuity.interrupted.total == 0
+
+
+# --- blind time
+
+
+@pytest.mark.parametrize("skew", [-30.0, -0.9, 0.0, 30.0], ids=lambda skew: f"clock {skew:+g} s")
+def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(skew: float) -> None:
+    """Creation times have whole seconds and are of another clock; one guest is new, one has another instance."""
+    cluster = under_way()
+    cluster.put(resources.VMS, cluster.vm("fresh", created=cluster.now + skew))
+    cluster.put(resources.VMIS, cluster.vmi("fresh", created=cluster.now + skew))
+    cluster.wait(5)
+    born = int(cluster.now + 0.5 + skew)
+    cluster.put(resources.VMIS, cluster.vmi("vm-0", uid="another", created=born), unseen=True)
+    cluster.put(resources.VMS, cluster.vm("newborn", created=born), unseen=True)
+    cluster.put(resources.VMIS, cluster.vmi("newborn", created=born), unseen=True)
+    cluster.restart(blind=20)
+    cluster.wait(40)
+    assert [(a.name, a.kind) for a in cluster.report().continuity.anomalies] == [("vm-0", "unattributed")]
+
+
+def test_a_loss_in_the_last_blind_seconds_of_a_session_is_charged_to_it() -> None:
+    """It is over when we look again, but not before that has been judged."""
+    cluster = under_way()
+    cluster.control_plane()
+    for name in ("vm-0", "vm-1", "vm-2"):
+        cluster.migrate(name)
+    cluster.wait(880)
+    assert cluster.fold.active
+    cluster.put(resources.VMIS, cluster.vmi("vm-0", uid="another", created=cluster.now + 2), unseen=True)
+    cluster.restart(blind=100)
+    assert cluster.fold.active
+    cluster.wait(40)
+    report = cluster.report()
+    assert (report.phase, report.continuity.unattributed) == (Phase.COMPLETED, 1)
+    assert report.verdict is not Verdict.PASSED
+    assert report.ended_at is not None
+    assert report.workloads_complete_at is not None
+    assert report.ended_at == report.workloads_complete_at + 900
+
+
+def test_the_cause_of_an_interruption_survives_a_restart_though_the_launcher_does_not() -> None:
+    cluster = under_way()
+    cluster.change(resources.LAUNCHERS, "team/virt-launcher-vm-0-0", disrupted="EvictionByEvictionAPI")
+    cluster.change(resources.VMIS, "team/vm-0", phase="Failed")
+    cluster.remove(resources.LAUNCHERS, "team/virt-launcher-vm-0-0", unseen=True)
+    cluster.restart(blind=3)
+    cluster.wait(40)
+    assert cluster.report().continuity.interrupted.by_reason == {"evicted": 1}
