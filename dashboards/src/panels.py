@@ -15,7 +15,7 @@ from grafana_foundation_sdk.builders import (
     table,
     timeseries,
 )
-from grafana_foundation_sdk.models import common, dashboard, prometheus as prometheus_model
+from grafana_foundation_sdk.models import common, dashboard, prometheus as prometheus_model, table as table_model
 
 from dashboards.src import meanings
 
@@ -298,4 +298,7 @@ def rows(
     if sort:
         by = common_builder.TableSortByFieldState().display_name(sort).desc(descending)
         panel = panel.sort_by([by])
+        options = panel.build().options
+        if isinstance(options, table_model.Options):
+            options.footer = None  # the SDK writes one that no table of ours has, and that newer Grafanas do not know
     return panel
