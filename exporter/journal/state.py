@@ -18,13 +18,15 @@ _EMPTY: Final[Mapping[str, object]] = {
     "tracker.guests.failures": {},
     "concerns.continuity.nodes_lost": {},
     "tracker.migrations": [],
+    "concerns.continuity.down": {},
     "concerns.continuity.asked": [],
     "concerns.continuity.idle": None,
 }
-"""What may go, the least important first, and what is put in its place. Each costs an explanation or a count after a
-restart, down to the last: without it, losses in the blind time are not looked for."""
-_SHORTENED: Final = "concerns.continuity.cases"
-"""Losses that are being judged: too many of them for one text are too many to tell apart."""
+"""What may go, the least important first, and what is put in its place. After a restart each costs an explanation or a
+count, and the last one that losses in the blind time are not looked for."""
+_CASES: Final = "concerns.continuity.cases"
+"""Losses that are being judged. Where even they are too many, the rest is counted as losses that nobody can explain."""
+_ACCOUNT: Final = "concerns.continuity.ledger.account"
 
 
 class Text(NamedTuple):
@@ -52,10 +54,12 @@ def encode(snapshot: dict[str, Any], *, limit: int = LIMIT) -> Text:
             dropped.append(path)
             if (shorter := _text(left, dropped)).size <= limit:
                 return shorter
-    part, last = _find(left, _SHORTENED)
-    while shorter.size > limit and part.get(last):
-        part[last] = part[last][: len(part[last]) // 2]
-        shorter = _text(left, [*dropped, _SHORTENED])
+    cases, account = _find(left, _CASES)[0], _find(left, _ACCOUNT)[0].get("account")
+    while shorter.size > limit and (kept := cases.get("cases")):
+        cases["cases"] = kept[: len(kept) * 4 // 5]
+        if account is not None:
+            account["unattributed"] += len(kept) - len(cases["cases"])
+        shorter = _text(left, [*dropped, _CASES])
     return shorter
 
 

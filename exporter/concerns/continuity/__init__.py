@@ -19,7 +19,7 @@ from exporter.settings import Settings
 from exporter.tracker.sessions import Began, Transition
 from exporter.tracker.tracker import View
 
-_KEPT = 1000
+_KEPT = 5000
 _IDLE_GUESTS_KEPT = 5000
 
 

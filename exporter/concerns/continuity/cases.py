@@ -39,8 +39,8 @@ class Outcome(enum.StrEnum):
     UNATTRIBUTED = "unattributed"
 
 
-class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One loss."""
+class Case(msgspec.Struct, kw_only=True, array_like=True):
+    """One loss. Snapshots may hold a thousand of them, so that names of fields would cost too much there."""
 
     key: str
     uid: str
