@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from exporter.journal import election, objects
 from exporter.model import resources
 from exporter.probes import writing
 
@@ -55,8 +56,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
 
 
 WATCH: Final = ("list", "watch")
-REPORTS: Final = "kubevirt-upgrade-exporter.io"
-LEASE: Final = "kubevirt-upgrade-exporter"
 
 _BESIDE_WATCHING: Final = (
     Permission(
@@ -76,19 +75,20 @@ _BESIDE_WATCHING: Final = (
         why="a probe of KubeVirt's own API; to the API server, reading it is a list",
     ),
     Permission(
-        role=Role.KUBEVIRT, group=REPORTS, resource="upgradereports",
-        verbs=("create", "delete", "get", "list", "patch"), why="the reports; the oldest are deleted",
+        role=Role.KUBEVIRT, group=objects.GROUP, resource=objects.PLURAL,
+        verbs=("create", "delete", "get", "list"), why="the reports; the oldest are deleted",
     ),
     Permission(
-        role=Role.KUBEVIRT, group=REPORTS, resource="upgradereports/status", verbs=("patch",), why="the reports",
+        role=Role.KUBEVIRT, group=objects.GROUP, resource=f"{objects.PLURAL}/status", verbs=("patch",),
+        why="the reports",
     ),
     Permission(
         role=Role.KUBEVIRT, group="coordination.k8s.io", resource="leases", verbs=("create",),
         why="our own Lease: which replica writes the reports",
     ),
     Permission(
-        role=Role.KUBEVIRT, group="coordination.k8s.io", resource="leases", verbs=("get", "update"), names=(LEASE,),
-        why="our own Lease, and no other",
+        role=Role.KUBEVIRT, group="coordination.k8s.io", resource="leases",
+        verbs=("get", "update"), names=(election.NAME,), why="our own Lease, and no other",
     ),
     *(
         Permission(

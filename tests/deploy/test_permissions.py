@@ -4,6 +4,7 @@ import pytest
 
 from deploy.src import docs, permissions
 from deploy.src.permissions import Role
+from exporter.journal import election
 from exporter.model import resources
 from tests.deploy.rendering import CASES, of_kind, rendered, values
 
@@ -52,7 +53,7 @@ def test_foreign_leases_cannot_be_taken() -> None:
         for rule in permissions.rules(Role.KUBEVIRT)
         if "leases" in rule.resources and {"update", "patch", "delete"} & set(rule.verbs)
     ]
-    assert [rule.resource_names for rule in writing] == [(permissions.LEASE,)]
+    assert [rule.resource_names for rule in writing] == [(election.NAME,)]
 
 
 def test_what_is_granted_everywhere_is_not_granted_again() -> None:

@@ -5,6 +5,7 @@ What was asked and on what grounds it was granted is read from the server's audi
 
 import asyncio
 import contextlib
+import itertools
 import json
 import pathlib
 import re
@@ -35,6 +36,7 @@ PROBES: Final = "kubevirt-probes"
 EXPORTER: Final = f"system:serviceaccount:{install.NAMESPACE}:{install.NAMESPACE}"
 MOUNTED: Final = "/etc/kubevirt-upgrade-exporter/tls"
 RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+MERGE: Final = "application/merge-patch+json"
 DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 EVERYTHING: Final[dict[str, Any]] = {
@@ -46,13 +48,18 @@ EVERYTHING: Final[dict[str, Any]] = {
 """Values with which the daemon uses every permission there is."""
 
 
+HURRY: Final = ("--reports=1", "--journal-interval=0.5")
+"""Old reports are deleted, and new ones written, while the test is looking."""
+
+REPORTS: Final = "/apis/kubevirt-upgrade-exporter.io/v1alpha1/namespaces/kubevirt/upgradereports"
+
+
 class Cluster:
     """The server, as an administrator sees it."""
 
     def __init__(self, server: RealApiServer, folder: pathlib.Path) -> None:
         self.server = server
         self.folder = folder
-        self._paths: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def kubeconfig(self, token: str) -> pathlib.Path:
         """For whoever has this token."""
@@ -125,6 +132,17 @@ class Admin:
             }
         return self._served[version]
 
+    async def established(self, definition: str) -> None:
+        """Wait until a custom resource is served."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                status = (await self.ask("GET", f"{DEFINITIONS}/{definition}")).get("status", {})
+                if {"Established": "True"}.items() <= {
+                    c["type"]: c["status"] for c in status.get("conditions", [])
+                }.items():
+                    return
+                await asyncio.sleep(0.1)
+
     async def token(self, namespace: str, account: str) -> str:
         """A token of a service account, as a pod would have it."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": None}}
@@ -165,15 +183,14 @@ async def _prepare(cluster: Cluster) -> None:
         for spec in resources.RESOURCES:
             if spec.group.endswith("kubevirt.io"):
                 await admin.ask("POST", DEFINITIONS, _definition(spec))
-        async with asyncio.timeout(PATIENCE):
-            for spec in resources.RESOURCES:
-                while spec.group.endswith("kubevirt.io") and not await _established(admin, spec):  # noqa: ASYNC110
-                    await asyncio.sleep(0.1)
+        for spec in resources.RESOURCES:
+            if spec.group.endswith("kubevirt.io"):
+                await admin.established(spec.recorded_as)
 
 
 def _definition(spec: resources.ResourceSpec) -> Manifest:
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    kind = spec.plural.removesuffix("s").removesuffix("ie").title()
+    kind = spec.plural.removesuffix("s").replace("kubevirt", "KubeVirt").replace("virtualmachine", "VirtualMachine")
     scope = "Cluster" if spec.plural == "migrationpolicies" else "Namespaced"
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -189,12 +206,6 @@ def _definition(spec: resources.ResourceSpec) -> Manifest:
             ],
         },
     }
-
-
-async def _established(admin: Admin, spec: resources.ResourceSpec) -> bool:
-    definition = await admin.ask("GET", f"{DEFINITIONS}/{spec.recorded_as}")
-    conditions = definition.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 # --- install.yaml ---
@@ -261,15 +272,6 @@ def granted(*roles: Role) -> set[Grant]:
     return found
 
 
-JOURNAL = {
-    grant
-    for grant in granted(Role.KUBEVIRT)
-    if grant.what.startswith("upgradereports")
-    or (grant.what.startswith("leases") and grant.verb not in {"list", "watch"})
-}
-"""The daemon writes no reports yet."""
-
-
 def used(event: dict[str, Any], grants: set[Grant]) -> set[Grant]:
     """The grants that an audited request needs one of."""
     verb = event["verb"]
@@ -291,8 +293,9 @@ async def test_the_daemon_needs_all_of_its_permissions_and_nothing_more(
         await admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": install.NAMESPACE}})
         for manifest in manifests:
             await admin.apply(manifest)
+        await _begin_an_upgrade(admin)
         [deployment] = [manifest for manifest in manifests if manifest["kind"] == "Deployment"]
-        arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        arguments = [*deployment["spec"]["template"]["spec"]["containers"][0]["args"], *HURRY]
         kubeconfig = cluster.kubeconfig(await admin.token(install.NAMESPACE, install.NAMESPACE))
         reader = await admin.token("kubevirt", "reader")
     async with daemon(kubeconfig, arguments, tmp_path) as (process, ask):
@@ -304,9 +307,13 @@ async def test_the_daemon_needs_all_of_its_permissions_and_nothing_more(
         assert await ask("/metrics", token=reader) == 200
         assert await ask("/debug/probes", token=reader) == 200
         assert await ask("/nothing", token=reader) == 403
-        grants = granted(*Role) - JOURNAL
+        grants = granted(*Role)
         watches = {grant for grant in grants if grant.verb == "watch"}
+        disturbing = asyncio.create_task(_disturb(cluster))
         unused = await _until_all_is_used(cluster, grants - watches)
+        disturbing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await disturbing
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             assert await process.wait() == 0
@@ -318,6 +325,39 @@ async def test_the_daemon_needs_all_of_its_permissions_and_nothing_more(
     }
     assert refused == set()
     assert unused == set()
+
+
+async def _begin_an_upgrade(admin: Admin) -> None:
+    """A session to report on, and an older report that has to go."""
+    await admin.established("upgradereports.kubevirt-upgrade-exporter.io")
+    old = {
+        "apiVersion": "kubevirt-upgrade-exporter.io/v1alpha1",
+        "kind": "UpgradeReport",
+        "metadata": {"name": "old", "labels": {"app.kubernetes.io/managed-by": "kubevirt-upgrade-exporter"}},
+    }
+    await admin.ask("POST", REPORTS, old)
+    await admin.ask("PATCH", f"{REPORTS}/old/status", {"status": {"state": "of a release yet to come"}}, kind=MERGE)
+    status = {
+        "phase": "Deployed",
+        "operatorVersion": "v1.4.0",
+        "targetKubeVirtVersion": "v1.4.0",
+        "targetDeploymentID": "new",
+        "observedKubeVirtVersion": "v1.3.0",
+        "observedDeploymentID": "old",
+    }
+    kubevirt = {"apiVersion": "kubevirt.io/v1", "kind": "KubeVirt", "metadata": {"name": "kubevirt"}, "status": status}
+    await admin.ask("POST", "/apis/kubevirt.io/v1/namespaces/kubevirt/kubevirts", kubevirt)
+
+
+async def _disturb(cluster: Cluster) -> None:
+    """Somebody else writes to the reports: the daemon has to look at them again."""
+    async with cluster.admin() as admin:
+        for count in itertools.count():
+            for report in (await admin.ask("GET", REPORTS))["items"]:
+                note = {"metadata": {"annotations": {"example.com/note": str(count)}}}
+                with contextlib.suppress(AssertionError):  # it is gone
+                    await admin.ask("PATCH", f"{REPORTS}/{report['metadata']['name']}", note, kind=MERGE)
+            await asyncio.sleep(0.2)
 
 
 async def _until_all_is_used(cluster: Cluster, grants: set[Grant]) -> set[Grant]:

@@ -55,7 +55,7 @@
   verbs: [list, watch]
 - apiGroups: ["kubevirt-upgrade-exporter.io"]
   resources: [upgradereports]
-  verbs: [create, delete, get, list, patch]
+  verbs: [create, delete, get, list]
 - apiGroups: ["kubevirt-upgrade-exporter.io"]
   resources: [upgradereports/status]
   verbs: [patch]
