@@ -30,7 +30,8 @@ _GUESTS: Final = 60
     type=groups.Quantity(whole=False, least=0.1, most=100),
     metavar="NUMBER",
     default=1.0,
-    help="How fast: at 1 an upgrade of 60 guests takes about three minutes. Leases keep their own time.",
+    help="How fast: at 1 an upgrade of 60 guests takes about three minutes. Leases keep their own time, and so do"
+    " watches that are cut: far above 5, things happen which nobody can see.",
 )
 @click.option(
     "--once", cls=options.Setting, is_flag=True, help="End when the scenario is over, and do not wait for Ctrl-C."

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
@@ -14,6 +15,13 @@ GRACE_SECONDS: Final = 5.0
 """For an orderly end after SIGTERM."""
 _LINES_KEPT: Final = 20
 _LONGEST_LINE: Final = 1 << 20
+_TIED: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes a program that Linux ends when its parent dies, even if that is killed and can end nothing itself."""
 
 
 class Program:
@@ -81,22 +89,18 @@ async def running(
     heard: Callable[[str], None] = lambda _: None,
     grace: float = GRACE_SECONDS,
 ) -> AsyncIterator[Program]:
-    """Start a program, and end it at the end. `heard` gets each line of its output.
-
-    Raises ExporterError: it cannot be started.
-    """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=environment,
-            limit=_LONGEST_LINE,
-            start_new_session=True,  # Ctrl-C in the terminal is for us; we then end things in order
-        )
-    except OSError as error:
-        raise errors.ExporterError(f"{name} cannot be started: {error}") from error
+    """Start a program, and end it at the end. `command` begins with its path; `heard` gets each line of its output."""
+    tied = [sys.executable, "-IS", "-c", _TIED, str(os.getpid())] if sys.platform == "linux" else []
+    process = await asyncio.create_subprocess_exec(
+        *tied,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
+        limit=_LONGEST_LINE,
+        start_new_session=True,  # Ctrl-C in the terminal is for us; we then end things in order
+    )
     program = Program(name, process)
     listening = asyncio.create_task(program.listen(heard), name=f"{name} speaks")
     try:

@@ -71,9 +71,9 @@ async def test_one_that_never_gets_ready_is_told_too() -> None:
 
 
 async def test_one_that_does_not_exist_is_told() -> None:
-    with pytest.raises(errors.ExporterError, match="it cannot be started"):
-        async with programs.running("it", ["/nowhere/at-all"]):
-            pass
+    async with programs.running("it", ["/nowhere/at-all"]) as program:
+        with pytest.raises(errors.ExporterError, match=r"(?s)it has ended with 1; it said last:.*No such file"):
+            await program.until(lambda: False, seconds=30)
 
 
 async def test_it_is_ended_when_we_are_cancelled() -> None:
@@ -98,3 +98,26 @@ async def test_ctrl_c_in_our_terminal_is_not_theirs() -> None:
     async with programs.running("it", python(source), heard=heard.append) as program:
         await program.until(lambda: bool(heard), seconds=30)
     assert int(heard[0]) != os.getsid(0)
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from exporter.demo import programs
+
+async def main():
+    source = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    async with programs.running("it", [sys.executable, "-c", source], heard=lambda line: print(line, flush=True)):
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
+async def test_it_does_not_outlive_us_even_if_we_are_killed() -> None:
+    us = await asyncio.create_subprocess_exec(*python(KILLED), stdout=asyncio.subprocess.PIPE)
+    assert us.stdout is not None
+    pid = int(await us.stdout.readline())
+    us.kill()
+    await us.wait()
+    await gone(pid)
