@@ -48,7 +48,13 @@ async def ask(
         answer = task.result()
         if isinstance(answer, errors.ExporterError) and not isinstance(answer, QueryRefused):
             raise answer
-        finding = judged(question, answer, hidden=target_labels, needed=findings.get(question.needs))
+        finding = judged(
+            question,
+            answer,
+            hidden=target_labels,
+            needed=findings.get(question.needs),
+            awaited=findings.get(question.after),
+        )
         accepted = question.id in accept
         findings[question.id] = finding if not accepted else _accepted(finding)
     return list(findings.values())
@@ -60,11 +66,18 @@ def judged(
     *,
     hidden: Collection[str] = (),
     needed: Finding | None = None,
+    awaited: Finding | None = None,
 ) -> Finding:
-    """What an answer means. `needed`: the finding of the question without which this one proves nothing."""
+    """What an answer means.
+
+    `needed`: the finding of the question without whose yes a yes to this one proves nothing; `awaited`: that of the
+    question before whose yes a no to this one means nothing yet.
+    """
     state, summary, details = _judged(question, answer, hidden)
     if state is State.PASS and needed is not None and needed.state is not State.PASS:
         state, summary, details = State.UNKNOWN, f"cannot tell without an answer to `{needed.check}`", ()
+    if state in (State.FAIL, State.WARN) and awaited is not None and awaited.state is not State.PASS:
+        state, summary = State.UNKNOWN, f"not yet; it counts once `{awaited.check}` is answered with yes"
     if question.runbook and state is not State.PASS:
         details = (*details, f"runbook: {question.runbook}")
     return Finding(check=question.id, state=state, summary=f"{question.question} {summary}", details=details)

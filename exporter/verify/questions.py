@@ -72,6 +72,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     because: str
     series: int = 1
     needs: str = ""
+    after: str = ""
     runbook: str = ""
 
     @property
@@ -109,8 +110,9 @@ def load(text: str | None = None) -> tuple[Group, ...]:
         _ = question.condition
         if question.id in names[:number]:
             raise ValueError(f"{question.id}: there are two")
-        if question.needs and question.needs not in names[:number]:
-            raise ValueError(f"{question.id}: needs {question.needs}, which is not asked before")
+        for other in filter(None, (question.needs, question.after)):
+            if other not in names[:number]:
+                raise ValueError(f"{question.id}: {other} is not asked before")
     return groups
 
 

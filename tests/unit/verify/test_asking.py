@@ -88,6 +88,17 @@ def test_a_query_that_is_refused_is_not_a_pass() -> None:
     )
 
 
+@pytest.mark.parametrize("otherwise", [Otherwise.FAILED, Otherwise.WARNING])
+def test_a_no_before_its_time_means_nothing_yet(otherwise: Otherwise) -> None:
+    early = Finding(check="over", state=State.UNKNOWN, summary="")
+    finding = asking.judged(question(after="over", otherwise=otherwise), Answer(series(1)), awaited=early)
+    assert (finding.state, finding.details) == (State.UNKNOWN, ("job=kue, part=0: 1",))
+    assert finding.summary == "Is it so? not yet; it counts once `over` is answered with yes"
+    assert asking.judged(question(after="over"), Answer(series(0)), awaited=early).state is State.PASS
+    late = Finding(check="over", state=State.PASS, summary="")
+    assert asking.judged(question(after="over"), Answer(series(1)), awaited=late).state is State.FAIL
+
+
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.FAIL, State.WARN])
 def test_without_what_it_needs_a_yes_proves_nothing(state: State) -> None:
     needed = Finding(check="other", state=state, summary="")

@@ -36,7 +36,8 @@ def published() -> dict[str, tuple[str, ...]]:
         JournalSource(),
         Standing(folded.view, now=lambda: 0.0),
     )
-    return {family.exposed_name: family.labels for source in [*page.sources, page] for family in source.families}
+    families = [*registry.FAMILIES, *(family for source in page.sources for family in source.families)]
+    return {family.exposed_name: family.labels for family in families}
 
 
 def selectors(text: str) -> list[promql_parser.VectorSelector]:
@@ -99,7 +100,7 @@ def test_every_objective_is_asked_about() -> None:
         (("== 0", "is 0"), "one: passes: 'is 0' is not like '== 0'"),
         (("otherwise: failed", "otherwise: perhaps"), "Invalid enum value 'perhaps'"),
         (("because: b", "why: b"), "unknown field `why`"),
-        (("because: b", "because: b, needs: two"), "one: needs two, which is not asked before"),
+        (("because: b", "because: b, needs: two"), "one: two is not asked before"),
         (("query: up, ", ""), "missing required field `query`"),
         (("- group: g", "- [group"), "verification.yaml: "),
     ],
