@@ -242,6 +242,7 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             "preflight": preflight.run,
         }
         await until(stop, roots)
+        await journal.farewell()
     _LOG.info("stopped")
 
 

@@ -79,6 +79,8 @@ class Journal:
         self._most = most
         self._backoff = Backoff(base=BEAT, cap=SLOWEST, rng=around.rng)
         self._refusals = Backoff(base=BEAT, cap=REFUSED, rng=around.rng)
+        self._keeper: Keeper | None = None
+        self._election: Election | None = None
         self._waiting: list[Change] = []
         self._troubles: dict[str, Standing] = {}
         """What is wrong with the Lease, and with the reports."""
@@ -96,10 +98,10 @@ class Journal:
             self._begin(_ANEW, why="there is no KubeVirt")
 
     async def run(self) -> None:
-        """For ever; when cancelled, write what is not written yet and give the Lease back."""
+        """For ever, until cancelled."""
         namespace = await self._around.namespace.get()
         reports = Reports(self._around.api, namespace)
-        keeper = Keeper(
+        self._keeper = keeper = Keeper(
             reports,
             self._fold,
             self._trial,
@@ -110,23 +112,25 @@ class Journal:
         )
         if self.resumed is None:
             keeper.resumed(await self._resume(reports))
-        election = Election(
+        self._election = election = Election(
             self._around.api,
             namespace=namespace,
             identity=f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}",
             duration=self._limits.lease_duration,
             now=self._clock.now,
         )
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._campaign(election), name="election")
-                group.create_task(self._keep(keeper, reports, election), name="reports")
-        finally:
-            with contextlib.suppress(errors.ApiError, TimeoutError):
-                async with asyncio.timeout(FAREWELL):
-                    if election.holds:
-                        await keeper.beat(urgent=True)
-                    await election.release()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._campaign(election), name="election")
+            group.create_task(self._keep(keeper, reports, election), name="reports")
+
+    async def farewell(self) -> None:
+        """After `run`: write what is not written yet and give the Lease back, if that takes but a few seconds."""
+        if self._keeper is None or self._election is None or not self._election.holds:
+            return
+        with contextlib.suppress(errors.ApiError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self._keeper.beat(urgent=True)
+                await self._election.release()
 
     # Beginning -------------------------------------------------------------------------------------------------------
 
