@@ -31,6 +31,7 @@ from exporter.model.changes import Sync
 from exporter.model.report import Report
 from exporter.report import encode
 from exporter.web import tls
+from exporter.web.sparing import Sparing
 from exporter.web.status import Status
 
 _LOG: Final = logging.getLogger(__name__)
@@ -163,6 +164,7 @@ class _Handlers:
         self._content = content
         self._page = page
         self._gate = gate
+        self._sparing = Sparing()
         self._write_seconds = write_seconds
 
     def application(self, texts: Mapping[str, Callable[[], str]]) -> web.Application:
@@ -204,12 +206,19 @@ class _Handlers:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encoding = negotiation.choose(request.headers.get("Accept", ""))
-        body = self._content.metrics(encoding)
+        compressed = negotiation.gzip_welcome(request.headers.get("Accept-Encoding", ""))
         headers = {"Content-Type": encoding.content_type, "Vary": "Accept, Accept-Encoding"}
-        if negotiation.gzip_welcome(request.headers.get("Accept-Encoding", "")):
-            body = negotiation.compress(body)
+        if compressed:
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
+        return web.Response(body=self._metrics_page(encoding, compressed=compressed), headers=headers)
+
+    def _metrics_page(self, encoding: negotiation.Encoding, *, compressed: bool) -> bytes:
+        def plain() -> bytes:
+            return self._sparing.get(encoding.content_type, lambda: self._content.metrics(encoding))
+
+        if not compressed:
+            return plain()
+        return self._sparing.get((encoding.content_type, "gzip"), lambda: negotiation.compress(plain()))
 
     async def _livez(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -224,12 +233,15 @@ class _Handlers:
         return web.Response(text="ok\n")
 
     async def _upgrades(self, _: web.Request) -> web.Response:
-        return web.Response(body=encode.as_json(self._content.reports()), content_type="application/json")
+        body = self._sparing.get("upgrades", lambda: encode.as_json(self._content.reports()))
+        return web.Response(body=body, content_type="application/json")
 
     async def _home(self, _: web.Request) -> web.Response:
-        text = self._page.render(self._content.reports(), self._content.status())
+        body = self._sparing.get(
+            "page", lambda: self._page.render(self._content.reports(), self._content.status()).encode()
+        )
         headers = {"Content-Security-Policy": self._page.policy()}
-        return web.Response(text=text, content_type="text/html", headers=headers)
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
