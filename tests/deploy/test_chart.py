@@ -16,6 +16,7 @@ import yamllint.linter
 
 import exporter
 from deploy.src import install
+from exporter.cli import run
 from tests.deploy import schemas
 from tests.deploy.rendering import CASES, CHART, Manifest, of_kind, one, pod, rendered, values
 
@@ -136,6 +137,27 @@ def _paths(given: object, schema: dict[str, Any], prefix: str = "") -> set[str]:
 def test_wrong_values_are_refused_with_their_name(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(helm.HelmError, match=re.escape(message)):
         install.manifests(CHART, wrong)
+
+
+def flags(case: str) -> dict[str, str]:
+    """The daemon's flags: name → value."""
+    [container] = pod(case)["containers"]
+    command, *given = container["args"]
+    assert command == "run"
+    return dict(flag.removeprefix("--").split("=", 1) for flag in given)
+
+
+@cases
+def test_the_daemon_knows_its_flags_and_settings(case: str) -> None:
+    known = {option.removeprefix("--") for parameter in run.command.params for option in parameter.opts}
+    assert known >= flags(case).keys() | values(case).get("config", {}).keys()
+
+
+def test_settings_that_the_chart_makes_itself_are_refused_in_config() -> None:
+    """A flag would win over the file without a word."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    refused = set(schema["properties"]["config"]["propertyNames"]["not"]["enum"])
+    assert refused == {flag for case in CASES for flag in flags(case)} - {"config"}
 
 
 # --- how it runs ---
