@@ -121,6 +121,6 @@ def _cause(case: Case, view: View, node_lost: float | None) -> str | None:
     lost = node_lost is not None and abs(case.at - node_lost) <= _NODE_LOSS_EXPLAINS
     if case.reason == "NodeUnresponsive" or lost:
         return "node_lost"
-    if mark is None or (case.deleting and mark == "launcher_deleted"):
-        return None  # deleting a VMI deletes its launcher
+    if mark is None or (mark == "launcher_deleted" and (case.deleting or case.gap)):
+        return None  # deleting a VMI deletes its launcher, and in a gap nobody saw which went first
     return "workload_update" if case.outdated else mark

@@ -186,6 +186,17 @@ def test_a_new_uid_found_in_a_gap_cannot_be_settled() -> None:
     assert cluster.report().verdict_so_far is Verdict.INCONCLUSIVE
 
 
+def test_a_restart_of_which_only_the_launcher_was_seen_cannot_be_settled() -> None:
+    """Deleting a VMI deletes its launcher: with the VMI's own end in a gap, that says nothing about the cause."""
+    cluster = upgrading()
+    cluster.change(resources.LAUNCHERS, "team/virt-launcher-vm-0-0", deleted=cluster.now + 90)
+    cluster.put(resources.VMIS, cluster.vmi("vm-0", uid="second"), unseen=True)
+    cluster.wait(3)
+    cluster.relist(resources.VMIS)
+    cluster.wait(40)
+    assert (cluster.report().continuity.unattributed, cluster.report().continuity.interrupted.total) == (1, 0)
+
+
 def test_a_failure_found_in_a_gap_is_an_interruption() -> None:
     """The phase explains the gap completely."""
     cluster = upgrading()
