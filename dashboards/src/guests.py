@@ -202,18 +202,21 @@ def _pairs() -> panels.Builder:
 
 
 def _handlers() -> panels.Builder:
+    unready = worst("node_handler_unready_since_timestamp_seconds")
+    heartbeat = worst("node_handler_heartbeat_timestamp_seconds")
     return panels.rows(
         About(
             "Nodes whose virt-handler is away",
-            """Nodes with guests. KubeVirt fails guests without a living launcher once the heartbeat is 300 s old.""",
+            "Nodes with guests. KubeVirt fails guests without a living launcher once the heartbeat is 300 s old.",
             "s",
             "no node with guests lacks its virt-handler",
         ),
         {"node": "node"},
-        Query(columns(f"time() - {worst('node_handler_unready_since_timestamp_seconds')}", "node"), "away for"),
+        Query(columns(f"{unready} or {heartbeat}", "node")),
+        Query(columns(f"time() - {unready}", "node"), "away for"),
         Query(
-            columns(f"time() - {worst('node_handler_heartbeat_timestamp_seconds')}", "node"),
-            "last heartbeat ago",
+            columns(f"time() - {heartbeat}", "node"),
+            "heartbeat ago",
             steps=((0, meanings.GOOD), (180, meanings.ATTENTION), (300, meanings.BAD)),
         ),
         sort="node",

@@ -41,6 +41,8 @@ NO_UPGRADE: Final = "no upgrade seen yet"
 DATE: Final = "dateTimeAsIso"
 CLOCK: Final = "clocks"
 """As 07m:47s, with one decimal; with none the seconds are left out, by default milliseconds are shown."""
+_SOFT_MAX: Final = {"short": 1, "percentunit": 0.1}
+"""Up to where an axis goes at least: one of a count, a tenth of a share. Else a line of zeros has strange numbers."""
 _NARROW: Final = 105
 _WIDE: Final = 165
 
@@ -228,7 +230,8 @@ def lines(
         colour = dashboard.FieldColor(mode=dashboard.FieldColorModeId.SHADES, fixed_color=hue)
         panel = panel.override_by_regexp(f"/^{name}/", [dashboard.DynamicConfigValue("color", colour)])
     panel = panel if lowest is None else panel.min(lowest)
-    panel = panel.axis_soft_max(1) if about.unit == "short" else panel
+    if highest is None and about.unit in _SOFT_MAX:
+        panel = panel.axis_soft_max(_SOFT_MAX[about.unit])
     panel = panel if highest is None else panel.max(highest)
     if stacked:
         panel = panel.stacking(common_builder.StackingConfig().mode(common.StackingMode.NORMAL))
@@ -265,12 +268,15 @@ def rows(
 ) -> table.Panel:
     """A table: a row for each set of labels, a column for each label and for each query that has a name.
 
-    `labels` gives the titles of the columns; a label with an empty title is not shown.
+    `labels` gives the titles of the columns; a label with an empty title is not shown. The first query has to find
+    something wherever another one does: where only one finds something, Grafana does not say which one it is.
     """
     panel = _made(table.Panel(), about, queries, instant=True, as_table=True).color_scheme(_by_thresholds())
     panel = panel.thresholds(thresholds(()))
     columns = {f"Value #{string.ascii_uppercase[i]}" if len(queries) > 1 else "Value": q for i, q in enumerate(queries)}
     hidden = ["Time", *(label for label, title in labels.items() if not title)]
+    if not queries[0].name:
+        hidden.append("Value")
     hidden += [column for column, query in columns.items() if not query.name]
     order = [*labels, *columns]
     if len(queries) > 1:
@@ -282,7 +288,8 @@ def rows(
                 "excludeByName": dict.fromkeys(hidden, True),
                 "indexByName": {name: index for index, name in enumerate(order)},
                 "renameByName": {label: title for label, title in labels.items() if title}
-                | {column: query.name for column, query in columns.items() if query.name},
+                | {column: query.name for column, query in columns.items() if query.name}
+                | ({"Value": queries[0].name} if queries[0].name else {}),
             },
         )
     )

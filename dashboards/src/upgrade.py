@@ -307,8 +307,8 @@ def _retention() -> panels.Builder:
             "short",
         ),
         {"resource": "resource"},
-        Query(by_resource("session_objects_before"), "before"),
         Query(by_resource("objects"), "now"),
+        Query(by_resource("session_objects_before"), "before"),
         Query(by_resource("session_objects_lost"), "lost", steps=panels.ALARM),
         Query(by_resource("session_objects_recreated"), "re-created", steps=panels.CAUTION),
     )

@@ -1,4 +1,4 @@
-"""Pages of a daemon that really runs: what a replay cannot have, such as its memory, its watches and its probes."""
+"""A page of a daemon that really runs: what a replay cannot have, such as its memory, its watches and its probes."""
 
 import asyncio
 import math
@@ -13,13 +13,12 @@ from exporter.demo import exposed
 from tests.end_to_end import backfill
 
 PATIENCE = 30.0
-PAGES = 6
-"""Enough for a rate over the last of them."""
+TIMES = 6
 WANTED = ("kubevirt_upgrade_manifest_verdict{", 'kubevirt_upgrade_api_requests_total{connection="new"')
 
 
 async def pages(folder: pathlib.Path) -> str:
-    """Some pages in a row, as if they had been made every `backfill.STEP` s from soon on, at full minutes."""
+    """One page, as if it had been scraped several times from soon on: time passes, and nothing is counted meanwhile."""
     simulation = sim.Simulation(sim.load("clean"), start_at=None)
     await simulation.serve()
     try:
@@ -29,12 +28,12 @@ async def pages(folder: pathlib.Path) -> str:
             flags=["--probe-namespace=default"],
             environment=os.environ,
         ) as daemon:
-            texts = await _read(f"http://{daemon.address}/metrics")
+            page = await _read(f"http://{daemon.address}/metrics")
     finally:
         await simulation.stop()
     soon = math.ceil(time.time() / 60) * 60
-    moments = [soon + number * backfill.STEP for number in range(PAGES)]
-    lines = [f"{line} {at}" for text, at in zip(texts, moments, strict=True) for line in text if line[0] != "#"]
+    moments = [soon + number * backfill.STEP for number in range(TIMES)]
+    lines = [f"{line} {at}" for at in moments for line in page.splitlines() if line[0] != "#"]
     return "\n".join([*lines, "# EOF"])
 
 
@@ -43,13 +42,13 @@ def complete(page: str) -> bool:
     return all(wanted in page for wanted in WANTED)
 
 
-async def _read(url: str) -> list[list[str]]:
+async def _read(url: str) -> str:
     async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE):
         page = await _page(http, url)
         while not complete(page):
             await asyncio.sleep(0.1)
             page = await _page(http, url)
-        return [(await _page(http, url)).splitlines() for _ in range(PAGES)]
+        return page
 
 
 async def _page(http: aiohttp.ClientSession, url: str) -> str:

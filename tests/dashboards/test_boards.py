@@ -60,6 +60,14 @@ def test_each_fits_into_a_config_map_that_is_applied_by_kubectl() -> None:
     assert {name: len(text) for name, text in reading.TEXTS.items() if len(text) > 200_000} == {}
 
 
+def test_pictures_are_small_and_shown() -> None:
+    pictures = sorted((REPOSITORY / "docs" / "pictures").glob("*.png"))
+    assert len(pictures) == 3
+    for picture in pictures:
+        assert picture.stat().st_size < 300_000
+        assert f"docs/pictures/{picture.name}" in (REPOSITORY / "README.md").read_text()
+
+
 # --- each dashboard ---
 
 
