@@ -29,6 +29,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="kubevirt-upgrade-exporter" \
       org.opencontainers.image.description="Tells, with numbers, whether a KubeVirt upgrade goes well, and proves afterwards that it went well." \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/kubevirt-upgrade-exporter/kubevirt-upgrade-exporter" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/exporter /opt/exporter
