@@ -98,11 +98,9 @@ class Keeper:
             return  # a snapshot taken now would forget for how long nobody has watched
         if self._kept is None:
             self._kept = await self._read()
-        now = self._now()
-        current = self._fold.current(now)
-        if current is not None and current.phase is Phase.DROPPED:
-            await self._drop(current, self._kept)
-        if reports := self._fold.reports(now):
+        if not self._fold.active:
+            await self._drop(self._kept)
+        if reports := self._fold.reports(self._now()):
             *past, latest = reports
             # The state is never away: it leaves the object of one session when that of the next one has it.
             await self._finish(past, latest, self._kept)
@@ -192,10 +190,10 @@ class Keeper:
             return (*stored.set_aside, SetAside(at=encode.moment(self._now()), why=str(error), state=stored.state))
         return stored.set_aside
 
-    async def _drop(self, report: Report, kept: dict[str, _Kept]) -> None:
-        """It was no session after all: virt-operator alone was replaced."""
-        mine = _match(report, kept)
-        if mine is not None:
+    async def _drop(self, kept: dict[str, _Kept]) -> None:
+        """Delete the report of a session that was none after all: virt-operator alone was replaced."""
+        last = self._fold.current(self._now())
+        if last is not None and last.phase is Phase.DROPPED and (mine := _match(last, kept)) is not None:
             await self._delete(mine, kept)
 
     async def _prune(self, kept: dict[str, _Kept]) -> None:

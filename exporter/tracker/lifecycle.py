@@ -301,4 +301,4 @@ class Lifecycle:
     def restore(self, state: dict[str, Any]) -> None:
         """Before any change. What begins before we first look again has begun unseen."""
         self.rollouts.session, self.rollouts.by_component = sessions.from_state(state)
-        self._operator_template = tuple(state["operator"]) if state["operator"] is not None else None
+        self._operator_template = msgspec.convert(state["operator"], tuple[str, str] | None)

@@ -15,8 +15,8 @@ from exporter.report import slos
 from tests.unit.journal.lives import SETTINGS, Kill, Lives, cluster, story
 
 SEED = 20260819
-RUNS = 20
-KILLS = 5
+RUNS = 10
+KILLS = 10
 """In each run; 100 in all."""
 LATE = 0.01
 """Seconds: reports are rounded."""
@@ -35,7 +35,7 @@ async def test_a_hundred_kills_lose_nothing_and_count_nothing_twice(scenario: st
             await here.clear()
             moments = [rng.uniform(expected.started_at - 20, expected.ended_at) for _ in range(KILLS)]
             lives = Lives(here.reports)
-            got = await lives.play(told, [Kill(moment, rng.uniform(0.5, 30)) for moment in moments])
+            got = await lives.play(told, [Kill(moment, rng.uniform(0.5, 20)) for moment in moments])
             compare(got, expected, lives.blind)
             resumed += len(lives.blind)
         assert resumed > RUNS * KILLS / 2, "most kills must fall into the session, and lives must go on from others"
