@@ -189,6 +189,7 @@ def _manifests() -> panels.Builder:
 
 
 def _storage() -> panels.Builder:
+    blocks = promql.without_group(worst("storage_version_blocks"), "crd")
     return panels.rows(
         About(
             "Stored versions in the way",
@@ -197,7 +198,7 @@ def _storage() -> panels.Builder:
             "no stored version bars the way",
         ),
         {"crd": "resource", "version": "stored", "direction": "bars", "release": "to"},
-        Query(columns(f"{worst('storage_version_blocks')} == 1", "crd", "version", "direction", "release")),
+        Query(columns(f"{blocks} == 1", "crd", "version", "direction", "release")),
     )
 
 

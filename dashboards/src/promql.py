@@ -41,6 +41,11 @@ def columns(expression: str, *labels: str) -> str:
     return f"max by ({', '.join(labels)}) ({expression})"
 
 
+def without_group(expression: str, label: str) -> str:
+    """Names of resources without the API group at their end, for narrow columns."""
+    return f'label_replace({expression}, "{label}", "$1", "{label}", "([^.]+).*")'
+
+
 def code(family: str, label: str, states: meanings.States) -> str:
     """A state-set as one number for each of its other labels; see `meanings`."""
     coded = (
@@ -83,6 +88,10 @@ def _renamed(version: str, label: str) -> str:
     return f'label_replace({INFO}, "{label}", "$1", "{version}", "(.+)")'
 
 
+RESTING: Final = (
+    f"{worst('kubevirt_info')} unless ignoring ({_SESSION}, observed_version, target_version, operator_version) {INFO}"
+)
+"""KubeVirt's versions where no session is known."""
 START: Final = worst("session_start_timestamp_seconds")
 END: Final = worst("session_end_timestamp_seconds")
 PROGRESS: Final = worst("session_progress_ratio")

@@ -35,8 +35,13 @@ def _now() -> panels.Builder:
 
 def _versions() -> panels.Builder:
     return panels.number(
-        About("From, to", "Versions of the upgrade under way, or of the last one.", "none"),
+        About(
+            "From, to",
+            "Versions of the upgrade under way, or of the last one; before the first one, KubeVirt's version.",
+            "none",
+        ),
         Query(promql.INFO, "{{from_version}} → {{to_version}}"),
+        Query(promql.RESTING, "at {{observed_version}}"),
         only_names=True,
     )
 
@@ -298,7 +303,7 @@ def _conditions() -> panels.Builder:
 
 def _retention() -> panels.Builder:
     def by_resource(family: str) -> str:
-        return columns(f'label_replace({worst(family)}, "resource", "$1", "resource", "([^.]+).*")', "resource")
+        return columns(promql.without_group(worst(family), "resource"), "resource")
 
     return panels.rows(
         About(

@@ -50,6 +50,7 @@ WHERE = {
     ("Guests left to update", "B"): REPLAYED - UNFINISHED - {"rollback", "update-eviction"},
     ("Migrations by version pair", "A"): REPLAYED - UNFINISHED - {"rollback"},  # which recreates nothing in its time
     # Without an upgrade, what there is counts as where one will begin
+    ("From, to", "B"): LIVE,
     ("Guests by launcher", "B"): REPLAYED | LIVE,
     ("Pods by version", "C"): REPLAYED | LIVE,
     # Seldom seen at a step of a minute: pods of a DaemonSet or a Deployment that are not ready for some seconds
