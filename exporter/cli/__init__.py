@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "demo": "exporter.cli.demo",
     "preflight": "exporter.cli.preflight",
     "verify": "exporter.cli.verify",
+    "record": "exporter.cli.record",
     "replay": "exporter.cli.replay",
     "metrics-docs": "exporter.cli.metrics_docs",
     "cli-docs": "exporter.cli.reference",

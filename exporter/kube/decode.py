@@ -152,6 +152,20 @@ def status(body: bytes) -> envelope.Status:
         return envelope.Status()
 
 
+def raw_items(body: bytes) -> list[msgspec.Raw]:
+    """The objects of a page as they were sent. Raises UnreadableError where it is not a list."""
+    return _raw_page(body).items or []
+
+
+def raw_event(line: bytes) -> tuple[str, msgspec.Raw] | None:
+    """The type of a watch event and its object as it was sent; None where it cannot be read."""
+    try:
+        event = _RAW_EVENT.decode(line)
+    except _UNREADABLE:
+        return None
+    return event.type, event.object
+
+
 def _raw_page(body: bytes) -> envelope.Page[msgspec.Raw]:
     try:
         return _RAW_PAGE.decode(body)

@@ -21,6 +21,7 @@ from exporter.kube.backoff import Backoff
 from exporter.kube.clock import Clock
 from exporter.kube.namespace import InstallNamespace
 from exporter.kube.status import WatchStatus
+from exporter.kube.tap import NOBODY, Tap
 from exporter.model import probing
 from exporter.model.changes import Change, Sync, SyncChanged
 from exporter.model.objects import Object
@@ -49,6 +50,7 @@ class Surroundings:
     emit: Callable[[Change], None]
     watching: settings.Watching
     namespace: InstallNamespace
+    tap: Tap = NOBODY
     clock: Clock = dataclasses.field(default_factory=Clock)
     rng: random.Random = dataclasses.field(default_factory=random.Random)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -104,6 +106,7 @@ class Reflector:
         accept = self._accept("PartialObjectMetadataList")
         objects: list[Object] = []
         malformed: list[decode.Malformed] = []
+        self._around.tap.listing(self.spec, at=self._around.clock.now())
         while True:
             body = await self._around.api.get(path, parameters, accept=accept)
             self._status.received_bytes += len(body)
@@ -111,6 +114,7 @@ class Reflector:
                 page = self._decoder.page(body)
             except errors.UnreadableError as error:
                 raise errors.Retry(str(error), reason="unreadable") from error
+            self._around.tap.page(self.spec, body, at=self._around.clock.now())
             objects += page.objects
             malformed += page.malformed
             if not page.token:
@@ -127,7 +131,9 @@ class Reflector:
         # Where one cannot be named, nobody knows which of those that seem to be gone it is.
         keep = self._store.keys() if "" in unread else unread
         self._become(Sync.SYNCED, why=f"listed {len(objects)} objects", tell=False)  # the replacement itself says it
-        self._emit(self._store.replace(objects, at=self._heard(), keep=keep))
+        now = self._heard()
+        self._around.tap.listed(self.spec, self._version, at=now)
+        self._emit(self._store.replace(objects, at=now, keep=keep))
 
     async def _find_path(self) -> str:
         namespace = ""
@@ -159,7 +165,7 @@ class Reflector:
                 except lines.TooLong as error:
                     raise errors.ApiError(str(error), reason="line_too_long") from error
                 for line in complete:
-                    self._take(self._decoder.event(line))
+                    self._take(self._decoder.event(line), line)
         if not self._holds:
             raise errors.Retry("the watch ended as soon as it had begun", reason="short_watch")
 
@@ -177,13 +183,15 @@ class Reflector:
         except TimeoutError as error:
             raise errors.Retry(f"silent for {self._limits.watch_silence:g} s", reason="silence") from error
 
-    def _take(self, event: decode.Event) -> None:
+    def _take(self, event: decode.Event, line: bytes) -> None:
         """Take in one event. Raises ApiError where it ends the watch."""
         if isinstance(event, decode.Ended):
+            self._around.tap.event(self.spec, line, at=self._around.clock.now())
             raise _ended(event)
         self._hold()
         self._version = event.version or self._version
         now = self._heard()
+        self._around.tap.event(self.spec, line, at=now)
         change: Change | None = None
         match event:
             case decode.Upserted():
@@ -253,7 +261,9 @@ class Reflector:
         about = {"resource": self.spec.name, "before": before.value, "after": state.value, "why": why}
         _LOG.log(level, "resource_sync", extra=about)
         if tell:
-            self._emit(SyncChanged(at=self._around.clock.now(), resource=self.spec.name, state=state))
+            now = self._around.clock.now()
+            self._around.tap.became(self.spec, state, self._version, at=now)
+            self._emit(SyncChanged(at=now, resource=self.spec.name, state=state))
         return True
 
     def _note(self, malformed: decode.Malformed) -> None:

@@ -23,6 +23,9 @@ from exporter.model.store import Store
 from exporter.recording import outcome, selector
 from exporter.recording.lines import Line, Lines
 
+_REFUSALS = {401: Sync.FORBIDDEN, 403: Sync.FORBIDDEN, 404: Sync.ABSENT}
+"""What it means when the API server answers a list or a watch with such a code."""
+
 NOTES = 100
 """Malformed objects named; the rest is counted."""
 
@@ -142,6 +145,8 @@ class Recording:
                 yield from self._event(feed, line)
             case "BOOKMARK":
                 yield from feed.resumed(at=self._now)
+            case "ERROR" if (refusal := _REFUSALS.get(decode.status(bytes(line.object)).code or 0)) is not None:
+                yield from feed.refused(refusal, at=self._now)
             case "DISCONNECTED" | "ERROR":
                 yield from feed.interrupted(at=self._now)
             case _:
@@ -242,6 +247,11 @@ class _Feed:
         if self._synced:
             self._synced = False
             yield from self._sync(Sync.INTERRUPTED, at=at)
+
+    def refused(self, state: Sync, *, at: float) -> Iterator[Change]:
+        """We may not read the resource, or it is not there; a new list says otherwise."""
+        self._synced = None
+        yield from self._sync(state, at=at)
 
     def resumed(self, *, at: float) -> Iterator[Change]:
         """The stream goes on from where it broke."""
