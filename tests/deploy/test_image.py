@@ -50,16 +50,19 @@ def test_nothing_but_the_package_and_its_lock_goes_into_the_build() -> None:
 
 
 @pytest.fixture(scope="module")
-def image() -> str:
-    """The image, built anew."""
+def image() -> Iterator[str]:
+    """The image, built anew; nothing of it stays behind."""
     if shutil.which("buildah") is None or os.geteuid() != 0:
         pytest.skip("the image is not built: no buildah, or not root; scripts/make-image-base installs it")
     if subprocess.run(["buildah", "images", BASE], env=ENVIRONMENT, capture_output=True, check=False).returncode:
         pytest.skip(f"the image is not built: no base image {BASE}; scripts/make-image-base makes one")
     certificates = "/etc/ssl/certs:/etc/ssl/certs:ro"  # of this machine, for the package index
     options = [f"--volume={certificates}", f"--build-arg=BASE={BASE}", "--build-arg=VERSION=v9.8.7", f"--tag={TAG}"]
-    buildah("bud", "--quiet", "--layers", *options, ".")
-    return TAG
+    buildah("bud", "--quiet", *options, ".")
+    try:
+        yield TAG
+    finally:
+        buildah("rmi", TAG)
 
 
 @pytest.fixture(scope="module")
