@@ -28,9 +28,10 @@ _WAITING: Final = 'reason="waiting"'
 DRAINS_NOT: Final = f"""
     {worst("vmis_outdated", _WAITING, over="min_over_time({}[1h])")} > 0
       and
-    {worst("vmis_outdated", _WAITING)} >= {worst("vmis_outdated", _WAITING, over="{} offset 1h")}
+    {worst("vmis_outdated", _WAITING)} >= ({worst("vmis_outdated", _WAITING, over="{} offset 1h")} > 0)
 """
-"""Guests wait for a new launcher, and have not become fewer for an hour."""
+"""Guests wait for a new launcher, and have not become fewer for an hour. An hour ago there were some: what `offset` finds
+may be a little older than what the window begins with."""
 
 
 def tidy(expression: str) -> str:
