@@ -1,7 +1,8 @@
 """The CustomResourceDefinition of UpgradeReport: its status is the report of `exporter.model.report`, and what we add.
 
 The schema is made from the types; what a field means is said in `TEXTS`, which a test compares with the fields. Nothing
-is required and nothing has a default, so that reports of older releases stay valid.
+is required, nothing has a default, and words are not enumerated: Helm leaves a definition that is there as it is, an
+older one must not refuse what a newer exporter writes, and a newer one not what an older exporter wrote.
 """
 
 import enum
@@ -197,13 +198,13 @@ def schema(annotation: Any) -> Schema:  # noqa: ANN401 - any type of a field
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         [inner] = [argument for argument in arguments if argument is not type(None)]
-        return _nullable(schema(inner))
+        return schema(inner) | {"nullable": True}
     if origin is tuple:
         return {"type": "array", "items": schema(arguments[0])}
     if origin is dict:
         return {"type": "object", "additionalProperties": schema(arguments[1])}
     if issubclass(annotation, enum.Enum):
-        return {"type": "string", "enum": [member.value for member in annotation if member is not report.Phase.IDLE]}
+        return {"type": "string"}
     if issubclass(annotation, msgspec.Struct):
         return _struct(annotation)
     simple: Mapping[Any, Schema] = {
@@ -217,10 +218,19 @@ def schema(annotation: Any) -> Schema:  # noqa: ANN401 - any type of a field
 def _struct(struct: type[msgspec.Struct]) -> Schema:
     properties = {}
     for field in msgspec.structs.fields(struct):
-        described = {"description": TEXTS[f"{struct.__name__}.{field.encode_name}"]}
+        described = {"description": TEXTS[f"{struct.__name__}.{field.encode_name}"] + _words(field.type)}
         properties[field.encode_name] = described | _timed(field.encode_name, schema(field.type))
     text = TEXTS.get(struct.__name__)
     return {"type": "object", **({"description": text} if text else {}), "properties": properties}
+
+
+def _words(annotation: Any) -> str:  # noqa: ANN401 - any type of a field
+    """The values there are, where the field holds one of a few words."""
+    kinds = [
+        kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, enum.Enum)
+    ]
+    values = [member.value for kind in kinds for member in kind if member is not report.Phase.IDLE]
+    return f" One of: {', '.join(values)}." if values else ""
 
 
 def _timed(name: str, plain: Schema) -> Schema:
@@ -228,13 +238,6 @@ def _timed(name: str, plain: Schema) -> Schema:
     if plain["type"] == "number" and (name == "at" or name.endswith("At") or name == "observedUntil"):
         return plain | {"type": "string", "format": "date-time"}
     return plain
-
-
-def _nullable(plain: Schema) -> Schema:
-    """An enumeration that may be null cannot be said: API servers differ in whether it must hold null, or must not."""
-    values = plain.pop("enum", None)
-    pattern = {"pattern": f"^({'|'.join(values)})$"} if values else {}
-    return plain | pattern | {"nullable": True}
 
 
 def _texts(text: str, properties: Mapping[str, str]) -> Schema:

@@ -71,7 +71,6 @@ class Inheritance:
         """Our report as of now, not yet judged, with what the other knows."""
         known = self._known
         changes: dict[str, object] = {
-            "started_at": min(now.started_at, known.started_at),
             "reported_complete_at": _first(now.reported_complete_at, known.reported_complete_at),
             "observed_complete_at": _first(now.observed_complete_at, known.observed_complete_at),
             "workloads_complete_at": _first(now.workloads_complete_at, known.workloads_complete_at),
@@ -84,7 +83,7 @@ class Inheritance:
             "retention": Retention(objects=self._retention(now.retention.objects)),
         }
         if self._newcomer:
-            changes |= {"from_version": known.from_version, "kind": known.kind}
+            changes |= {"from_version": known.from_version, "kind": known.kind, "started_at": known.started_at}
         return msgspec.structs.replace(now, **changes)
 
     def latched(self, slos: Iterable[SloReport]) -> tuple[SloReport, ...]:

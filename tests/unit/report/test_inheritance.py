@@ -90,9 +90,9 @@ def test_gaps_are_merged_by_the_worse_and_transitions_counted_once() -> None:
 
 
 def test_moments_are_the_first_that_anybody_saw() -> None:
-    known = but(started_at=START - 5, observed_complete_at=START + 330, workloads_complete_at=START + 400)
+    known = but(observed_complete_at=START + 330, workloads_complete_at=START + 400)
     now = inherited(known, REPORT, but(reported_complete_at=None))
-    assert (now.started_at, now.observed_complete_at) == (START - 5, START + 330)
+    assert (now.started_at, now.observed_complete_at) == (REPORT.started_at, START + 330)
     assert (now.workloads_complete_at, now.reported_complete_at) == (START + 400, REPORT.reported_complete_at)
 
 
