@@ -36,7 +36,7 @@ def show(title: str, verdict: str, answer: Answer, findings: Sequence[Finding], 
     for finding in ordered(findings):
         details = Table.grid(padding=(0, 1))
         for detail in finding.details:
-            details.add_row("-", Text(detail))
+            details.add_row("*", Text(detail))
         text = Text(_summary(finding))
         cell = Group(text, details) if finding.details else text
         table.add_row(Text(finding.state.upper(), style=_STYLES[finding.state]), finding.check, cell)
@@ -52,7 +52,7 @@ def markdown(title: str, verdict: str, findings: Sequence[Finding]) -> str:
     """The same, for a ticket or a merge request."""
     lines = [f"## {title}: {verdict}", "", f"{counted(findings)}", "", "| state | check | finding |", "|---|---|---|"]
     for finding in ordered(findings):
-        text = "<br>".join([_summary(finding), *(f"- {detail}" for detail in finding.details)])
+        text = "<br>".join([_summary(finding), *(f"* {detail}" for detail in finding.details)])
         cells = (f"**{finding.state}**", f"`{finding.check}`", text)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join([*lines, ""])

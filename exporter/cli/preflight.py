@@ -1,6 +1,7 @@
 """`preflight`: whether the cluster is fit for an upgrade."""
 
 import asyncio
+import pathlib
 import sys
 from typing import Any, Final
 
@@ -13,14 +14,16 @@ from exporter.kube import access
 from exporter.kube.api import Api
 from exporter.kube.clock import Clock
 from exporter.model import findings as found, versions
-from exporter.model.findings import Answer, Finding
+from exporter.model.findings import Answer, Finding, State
 from exporter.preflight import fetch, runner
 from exporter.preflight.checks import CHECKS
 from exporter.preflight.world import CannotTell, World
+from exporter.recording import backup as saved
 
 _WORDS: Final = {Answer.YES: "GO", Answer.NO: "NO-GO", Answer.CANNOT_TELL: "CANNOT TELL"}
 _EXITS: Final = {Answer.YES: exits.Exit.OK, Answer.NO: exits.Exit.NO, Answer.CANNOT_TELL: exits.Exit.CANNOT_TELL}
 _DEADLINE: Final = 30.0
+_BACKUP: Final = "backup"
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -60,10 +63,23 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @click.option(
     "--accept",
     cls=options.Setting,
-    type=click.Choice(list(CHECKS)),
+    type=click.Choice([*CHECKS, _BACKUP]),
     metavar="CHECK",
     multiple=True,
     help="Show what this check finds, but do not let it decide; may be given several times.",
+)
+@click.option(
+    "--backup",
+    cls=options.Setting,
+    type=click.Path(path_type=pathlib.Path),
+    metavar="DIR",
+    help="Save the configuration of VMs, instancetypes, preferences and KubeVirt in this new folder, for `verify`.",
+)
+@click.option(
+    "--backup-boot-data",
+    cls=options.Setting,
+    is_flag=True,
+    help="Save the cloud-init data in VMs, too. It may hold passwords; left out by default.",
 )
 @click.option(
     "--require-rollback",
@@ -76,11 +92,13 @@ def command(
     output: str,
     only: tuple[str, ...],
     accept: tuple[str, ...],
+    backup: pathlib.Path | None,
     *,
+    backup_boot_data: bool,
     require_rollback: bool,
     **parameters: Any,  # noqa: ANN401 - the groups' fields
 ) -> exits.Exit:
-    """Check the cluster before an upgrade. It only reads.
+    """Check the cluster before an upgrade. Of the cluster it only reads.
 
     Exit code 0: go. 1: no-go, a check failed. 2: cannot tell, something could not be checked.
     """
@@ -89,12 +107,15 @@ def command(
         raise errors.UsageError(f"--target {target}: not a version such as v1.4.0, nor a minor release such as 1.4")
     cluster, core = groups.build(settings.Cluster, parameters), groups.build(settings.Settings, parameters)
     try:
-        fetched = asyncio.run(_fetch(cluster, core))
+        fetched, collected = asyncio.run(_fetch(cluster, core, backup=backup is not None))
     except errors.ApiError as error:
         click.echo(f"{exits.PROGRAM}: the cluster cannot be asked: {error}", err=True)
         return exits.Exit.CANNOT_TELL
     world = fetched.world(target or _next(fetched.world("")), rollback_required=require_rollback)
-    results = tuple(runner.run(world, only=only, accept=accept))
+    results = [*runner.run(world, only=only, accept=accept)]
+    if backup is not None:
+        number = saved.save(backup, collected, at=Clock().now(), boot_data=backup_boot_data)
+        results.append(_backed_up(number, collected, accepted=_BACKUP in accept))
     answer = found.answer(results)
     origin = _current(world)
     title = f"Preflight {origin or 'unknown'} to {world.target or 'unknown'}"
@@ -111,10 +132,21 @@ def command(
     return _EXITS[answer]
 
 
-async def _fetch(cluster: settings.Cluster, core: settings.Settings) -> fetch.Fetched:
+async def _fetch(
+    cluster: settings.Cluster, core: settings.Settings, *, backup: bool
+) -> tuple[fetch.Fetched, saved.Collected]:
     credentials = await access.load(cluster)
     async with Api(credentials, deadline=_DEADLINE) as api:
-        return await fetch.fetch(api, core, namespace=cluster.namespace, now=Clock().now())
+        fetched = await fetch.fetch(api, core, namespace=cluster.namespace, now=Clock().now())
+        return fetched, await saved.collect(api) if backup else saved.Collected({}, {})
+
+
+def _backed_up(number: int, collected: saved.Collected, *, accepted: bool) -> Finding:
+    if collected.unread:
+        details = tuple(f"{resource}: {why}" for resource, why in sorted(collected.unread.items()))
+        summary = f"{number} objects saved, but not everything could be read"
+        return Finding(check=_BACKUP, state=State.UNKNOWN, summary=summary, details=details, accepted=accepted)
+    return Finding(check=_BACKUP, state=State.PASS, summary=f"{number} objects saved", accepted=accepted)
 
 
 def _current(world: World) -> str | None:

@@ -12,11 +12,14 @@ import msgspec
 
 from exporter import errors, settings
 from exporter.cli import exits, findings, groups, logs, options
+from exporter.kube import access
+from exporter.kube.api import Api
 from exporter.kube.clock import Clock
 from exporter.model import findings as found
 from exporter.model.findings import Answer, Finding
+from exporter.recording import backup as saved
 from exporter.report import encode
-from exporter.verify import asking, document, questions, sessions, waiting
+from exporter.verify import asking, comparing, document, questions, sessions, waiting
 from exporter.verify.prometheus import Prometheus, Source
 from exporter.verify.sessions import Found
 
@@ -24,7 +27,8 @@ _WORDS: Final = {Answer.YES: "PASSED", Answer.NO: "FAILED", Answer.CANNOT_TELL: 
 _EXITS: Final = {Answer.YES: exits.Exit.OK, Answer.NO: exits.Exit.NO, Answer.CANNOT_TELL: exits.Exit.CANNOT_TELL}
 _LABEL: Final = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*=.+$")
 _GROUPS: Final = questions.load()
-_IDS: Final = [question.id for group in _GROUPS for question in group.queries]
+_IDS: Final = [question.id for group in _GROUPS for question in group.queries] + list(comparing.CHECKS)
+_DEADLINE: Final = 30.0
 
 
 class Moment(click.ParamType[float]):
@@ -68,7 +72,7 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
     page: document.Page
 
 
-@groups.as_options(settings.Logging)
+@groups.as_options(settings.Logging, settings.Cluster)
 @click.command("verify", cls=options.SettingsCommand)
 @click.option(
     "--prometheus",
@@ -144,42 +148,73 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
     "--ca-file", cls=options.Setting, default="", show_default=False, metavar="PATH", help="PEM file with authorities."
 )
 @click.option(
+    "--backup",
+    cls=options.Setting,
+    type=click.Path(path_type=pathlib.Path),
+    metavar="DIR",
+    help="Compare the cluster with what `preflight --backup` saved; alone, or beside --prometheus.",
+)
+@click.option(
     "--output",
     cls=options.Setting,
     type=click.Choice(["table", "json", "markdown"]),
     default="table",
     help="For people; the report as a JSON list; or for a ticket.",
 )
-def command(output: str, *, list_sessions: bool, **parameters: Any) -> exits.Exit:  # noqa: ANN401
-    """Judge an upgrade that is over, by what Prometheus has of it.
+def command(
+    output: str,
+    backup: pathlib.Path | None,
+    *,
+    list_sessions: bool,
+    **parameters: Any,  # noqa: ANN401 - the rest
+) -> exits.Exit:
+    """Judge an upgrade that is over, by what Prometheus has of it and by a backup made before it.
 
     Exit code 0: passed. 1: failed. 2: inconclusive, something could not be seen; the finding says what.
     """
     logs.set_up(groups.build(settings.Logging, parameters))
-    asked = _asked(parameters)
+    asked = _asked(parameters, alone=backup is None or list_sessions or output == "json")
     if list_sessions:
         return _list(asyncio.run(_find(asked)))
-    result = asyncio.run(_verify(asked))
-    if result is None:
+    compared = [] if backup is None else _compare(backup, groups.build(settings.Cluster, parameters), asked.accept)
+    result = asyncio.run(_verify(asked)) if asked.source.url else None
+    if result is None and asked.source.url:
         return exits.Exit.CANNOT_TELL
-    answer = found.answer(result.findings)
-    session = result.session
-    title = f"Verification of {session.from_version or 'unknown'} to {session.to_version or 'unknown'}"
-    title += f", {session.name}"
+    results = [*(result.findings if result is not None else ()), *compared]
+    answer = found.answer(results)
     match output:
-        case "json":
-            report = document.report(result.page, session, findings.ordered(result.findings))
+        case "json" if result is not None:
+            report = document.report(result.page, result.session, findings.ordered(results))
             sys.stdout.buffer.write(encode.as_json([report], indent=2))
         case "markdown":
-            sys.stdout.write(findings.markdown(title, _WORDS[answer], result.findings))
+            sys.stdout.write(findings.markdown(_title(result), _WORDS[answer], results))
         case _:
-            findings.show(title, _WORDS[answer], answer, result.findings, sys.stdout)
+            findings.show(_title(result), _WORDS[answer], answer, results, sys.stdout)
     return _EXITS[answer]
 
 
-def _asked(parameters: dict[str, Any]) -> _Asked:
-    """Raises UsageError, with all mistakes."""
-    mistakes = [] if parameters["prometheus"] else ["--prometheus is missing: the address of Prometheus"]
+def _title(result: _Result | None) -> str:
+    if result is None:
+        return "Verification by the backup"
+    session = result.session
+    return f"Verification of {session.from_version or 'unknown'} to {session.to_version or 'unknown'}, {session.name}"
+
+
+def _compare(folder: pathlib.Path, cluster: settings.Cluster, accept: tuple[str, ...]) -> list[Finding]:
+    """Raises UnreadableError: there is no backup. Raises UsageError: there are no credentials."""
+    before = saved.load(folder)
+
+    async def collect() -> saved.Collected:
+        credentials = await access.load(cluster)
+        async with Api(credentials, deadline=_DEADLINE) as api:
+            return await saved.collect(api)
+
+    return list(comparing.compare(before, asyncio.run(collect()), accept=accept))
+
+
+def _asked(parameters: dict[str, Any], *, alone: bool) -> _Asked:
+    """What is wanted; `alone`: Prometheus is all there is to judge by. Raises UsageError, with all mistakes."""
+    mistakes = ["--prometheus is missing: the address of Prometheus"] if alone and not parameters["prometheus"] else []
     mistakes += [f"--label {label}: not like NAME=VALUE" for label in parameters["label"] if not _LABEL.match(label)]
     since, until, now = parameters["from"], parameters["to"], Clock().now()
     if since is not None and since >= (until or now):

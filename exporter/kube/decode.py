@@ -157,6 +157,11 @@ def raw_items(body: bytes) -> list[msgspec.Raw]:
     return _raw_page(body).items or []
 
 
+def continue_token(body: bytes) -> str:
+    """Where the next page of a list begins; empty on the last. Raises UnreadableError where it is not a list."""
+    return _raw_page(body).metadata.continue_ or ""
+
+
 def raw_event(line: bytes) -> tuple[str, msgspec.Raw] | None:
     """The type of a watch event and its object as it was sent; None where it cannot be read."""
     try:

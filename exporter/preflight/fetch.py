@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from exporter import errors, settings
-from exporter.kube import decode, discovery
+from exporter.kube import decode, listing
 from exporter.kube.api import Api
 from exporter.model import resources
 from exporter.model.changes import ListReplaced, Sync, SyncChanged
@@ -125,22 +125,15 @@ class _Reading:
 
 async def _list(api: Api, spec: ResourceSpec, namespace: str) -> list[Object]:
     """All objects of a row. Raises ApiError, and UnreadableError where one cannot be read: it might be the one."""
-    root = await discovery.root(api, spec)
-    path = f"{root}/namespaces/{namespace}/{spec.plural}" if namespace else f"{root}/{spec.plural}"
-    accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-    parameters = {"limit": str(spec.page)} | ({"labelSelector": spec.label_selector} if spec.label_selector else {})
     decoder = decode.DECODERS[spec.decode]
     objects: list[Object] = []
-    while True:
-        body = await api.get(path, parameters, accept=accept if spec.metadata_only else "application/json")
+    async for body in listing.bodies(api, spec, namespace=namespace):
         page = decoder.page(body)
         if page.malformed:
             first = page.malformed[0]
             raise errors.UnreadableError(f"{first.key or 'an object without a name'} is malformed: {first.error}")
         objects += page.objects
-        if not page.token:
-            return objects
-        parameters["continue"] = page.token
+    return objects
 
 
 async def _others(api: Api, install_namespace: str) -> Mapping[str, Amount] | str:
