@@ -138,11 +138,11 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     listen: Address = ":10388"
     """Address and port; without an address all of them, IPv4 and IPv6. Port 0 takes a free one."""
     tls_certificate: str = ""
-    """File with the certificate and its chain, PEM; left empty: plain HTTP. A replaced file is used without a restart."""
+    """File with the certificate and its chain, PEM; empty: plain HTTP. A replaced file is used without a restart."""
     tls_key: str = ""
     """File with the key of the certificate, PEM, not encrypted."""
     auth: Literal["none", "kubernetes"] = "none"
-    """Who may read: whoever reaches the port, or who has a bearer token of the cluster and the right to get the path."""
+    """Who may read: whoever reaches the port, or who has a token of the cluster and the right to get the path."""
 
 
 class Logging(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,8 +30,9 @@ DRAINS_NOT: Final = f"""
       and
     {worst("vmis_outdated", _WAITING)} >= ({worst("vmis_outdated", _WAITING, over="{} offset 1h")} > 0)
 """
-"""Guests wait for a new launcher, and have not become fewer for an hour. An hour ago there were some: what `offset` finds
-may be a little older than what the window begins with."""
+"""Guests wait for a new launcher, and have not become fewer for an hour.
+
+An hour ago there were some, too: what `offset` finds may be a little older than what the window begins with."""
 
 
 def tidy(expression: str) -> str:
