@@ -32,7 +32,7 @@ from tests.conftest import REPOSITORY
 PATIENCE = 30.0
 QUIET = 0.02
 """Seconds without news after which watchers count as up to date with a world that stands still."""
-LATE = 6.0
+LATE = 8.0
 """Seconds (simulated) by which two watchers may learn the same at different times."""
 
 
@@ -74,7 +74,7 @@ class Live:
             while not self.fold.ready:  # noqa: ASYNC110 - what is waited for is in other tasks
                 await asyncio.sleep(QUIET)
             while not self.simulation.over:
-                self.simulation.advance(2.0)
+                self.simulation.advance(4.0)
                 await self._settle()
             for task in tasks:
                 task.cancel()

@@ -36,6 +36,8 @@ ENDLESS = {"stuck-handler", "storage-blocked", "stuck-recording"}
 """Their sessions do not end: what is known is what was seen."""
 HALF = "half"
 """The clean recording, of which Prometheus has only the first half."""
+REPLICAS = {"clean": "a", "guest-oom": "b"}
+"""Two replicas, cluster `replicas`, of which one has seen a guest die."""
 UNRULED = "stuck-recording"
 """Where no alert was evaluated."""
 PATIENCE = 30.0
@@ -133,6 +135,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory, recordings: pathlib.Path) -
             file.writelines(f"{line}\n" for line in pages.labelled)
             if pages.cluster != UNRULED:
                 file.writelines(evaluated(pages))
+            if (pod := REPLICAS.get(pages.cluster)) is not None:
+                replica = pages._replace(cluster=f'replicas",pod="{pod}",instance="{pod}')
+                file.writelines(f"{line}\n" for line in replica.labelled)
+                file.writelines(evaluated(replica))
+                ends["replicas"] = pages.span[1]
             ends[pages.cluster], reports[pages.cluster] = pages.span[1], told
         file.write("# EOF\n")
     blocks = [monitoring.program("promtool"), "tsdb", "create-blocks-from", "openmetrics", "pages", "data"]
@@ -300,3 +307,22 @@ def test_markdown_is_for_a_ticket(verify: Verify) -> None:
     assert code == 1
     assert output.startswith("## Verification of v1.3.0 to v1.4.0, 20261118-110710-v1.4.0: FAILED\n")
     assert "| **fail** | `interrupted` |" in output
+
+
+def test_of_two_replicas_the_worse_counts(verify: Verify) -> None:
+    code, output, errors = verify("replicas")
+    assert (code, errors) == (1, "")
+    assert states(output) == EXPECTED["guest-oom"][1] | {"leaderless": "fail"}
+    [report] = decode.reports(verify("replicas", "--output", "json")[1].encode())
+    assert report.continuity.baseline == 20
+    assert report.continuity.interrupted.by_reason == {"out_of_memory": 1}
+
+
+def test_waiting_ends_at_the_deadline(filled: Filled, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was over before is not waited for; what there is then is judged, here nothing."""
+    arguments = ["--label", "cluster=clean", "--wait", "--deadline", "1", "--lookback", "60"]
+    assert cli.main(["verify", "--prometheus", filled.url, *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "no session is under way; waiting for one to begin" in shown.err
+    assert "the deadline has passed; judging what there is" in shown.err

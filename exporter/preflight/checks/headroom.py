@@ -4,6 +4,7 @@ Judged one guest at a time, by cores and memory: what it may land on besides (ta
 storage) is for the scheduler. At most `parallelMigrationsPerCluster` guests move at once.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -34,7 +35,15 @@ def check(world: World) -> Iterator[Said]:
         raise CannotTell(f"nodes that do not say what they offer: {', '.join(silent)}")
     components = [pod for component in world.components for pod in component.pods.values()]
     free = _free(targets, [*world.launchers, *components], others)
-    homeless = [pod for pod in movers if not any(_fits(pod, room) for node, room in free.items() if node != pod.node)]
+    homes: dict[Amount, list[str]] = {}
+    homeless = []
+    for pod in movers:
+        wanted = Amount(pod.cpu, pod.memory)
+        if wanted not in homes:  # guests are alike: a few sizes, however many there are
+            fitting = (node for node, room in free.items() if wanted.cpu <= room.cpu and wanted.memory <= room.memory)
+            homes[wanted] = list(itertools.islice(fitting, 2))
+        if not set(homes[wanted]) - {pod.node}:
+            homeless.append(pod)
     if homeless:
         yield fails(
             f"{len(homeless)} of {count(len(movers), 'guest')} that can migrate fit on no other node",
@@ -65,10 +74,6 @@ def _free(nodes: Iterable[Node], pods: Iterable[Pod], others: Mapping[str, Amoun
             (node.cpu or 0.0) - cpu[node.name] - more.cpu, (node.memory or 0.0) - memory[node.name] - more.memory
         )
     return free
-
-
-def _fits(pod: Pod, room: Amount) -> bool:
-    return pod.cpu <= room.cpu and pod.memory <= room.memory
 
 
 def _line(pod: Pod) -> str:

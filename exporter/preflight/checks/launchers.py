@@ -16,7 +16,7 @@ def check(world: World) -> Iterator[Said]:
         return
     old: Counter[str] = Counter()
     lines: list[str] = []
-    for vmi in sorted(world.guests, key=lambda vmi: vmi.key):
+    for vmi in world.guests:
         version = versions.image_tag(world.launcher_image(vmi)) if vmi.phase == "Running" else ""
         behind = versions.minors_between(version, target)
         if behind is not None and behind > 1:
@@ -26,7 +26,7 @@ def check(world: World) -> Iterator[Said]:
         yield fails(
             f"{count(len(lines), 'guest')} would be more than one minor release behind {target}:"
             f" {', '.join(f'{number} at {version}' for version, number in sorted(old.items()))}",
-            named(lines),
+            named(sorted(lines)),
         )
         return
     stranded = [f"{number} stranded: {reason}" for reason, number in sorted(outdated.stranded.items())]
