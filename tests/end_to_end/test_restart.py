@@ -84,21 +84,43 @@ def story() -> sim.Scenario:
     scenario = sim.load("guest-oom")
     upgrade, interrupt = scenario.steps
     steps = (
-        dataclasses.replace(upgrade, when=When(at=3 * PACE)),
-        dataclasses.replace(interrupt, when=When(at=8 * PACE)),
+        dataclasses.replace(upgrade, when=When(at=1 * PACE)),
+        dataclasses.replace(interrupt, when=When(at=6 * PACE)),
     )
     return dataclasses.replace(scenario, steps=steps)
+
+
+@contextlib.asynccontextmanager
+async def moving(simulation: sim.Simulation) -> AsyncIterator[None]:
+    """The story goes on as time does."""
+
+    async def move() -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            await asyncio.sleep(0.05)
+            simulation.advance(loop.time() - last)
+            last = loop.time()
+
+    clock = asyncio.create_task(move())
+    try:
+        yield
+    finally:
+        clock.cancel()
+        await asyncio.gather(clock, return_exceptions=True)
 
 
 async def test_killed_thrice_in_a_simulated_upgrade(tmp_path: pathlib.Path) -> None:
     """As soon as it has begun, as soon as a guest is lost, and as soon as that is written down."""
     simulation = sim.Simulation(story(), start_at=None, pace=PACE)
-    await simulation.start()
+    await simulation.serve()
     try:
         config = simulation.kubeconfig(tmp_path / "kubeconfig")
-        async with admin(config) as api:
+        async with admin(config) as api, contextlib.AsyncExitStack() as stack:
             await define(api, yaml.safe_load(OWN_DEFINITION.read_text()))
             async with daemon(config, *QUICK) as it:
+                await it.becomes("/readyz", 200)
+                await stack.enter_async_context(moving(simulation))
                 await written(api, it, '"baseline": 20')
                 await kill(it)
             async with daemon(config, *QUICK) as it:
@@ -214,6 +236,7 @@ async def real(server: RealApiServer, config: pathlib.Path) -> AsyncIterator[Rea
         for definition in (*map(definition_of, CUSTOM), yaml.safe_load(OWN_DEFINITION.read_text())):
             if definition["metadata"]["name"] not in server.notes:
                 await define(api, definition)
+                server.notes[definition["metadata"]["name"]] = definition  # it stays, for other tests
         cluster = Real(api)
         try:
             yield cluster
