@@ -34,6 +34,7 @@ from exporter.model import probing, resources
 from exporter.model.changes import Change, Sync, TimePassed
 from exporter.model.report import Report, Severity
 from exporter.model.resources import Scope
+from exporter.preflight import fetch
 from exporter.preflight.standing import Standing
 from exporter.probes import table
 from exporter.probes.prober import Prober
@@ -192,7 +193,11 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             limits=configuration.journal,
             most=configuration.core.reports,
         )
-        preflight = Standing(folded.view, now=clock.now)
+
+        async def ask(install_namespace: str) -> fetch.Beyond:
+            return await fetch.beyond(api, install_namespace=install_namespace)
+
+        preflight = Standing(folded.view, now=clock.now, ask=ask)
 
         def learn(change: Change) -> None:
             preflight.observe(change)

@@ -27,6 +27,15 @@ _AT_ONCE = 4
 _OTHERS = resources.BY_NAME[resources.LAUNCHERS]
 
 
+class Beyond(msgspec.Struct, frozen=True):
+    """What no watch tells."""
+
+    others: Mapping[str, Amount] | str
+    """What pods request that are neither guests' nor of the install namespace, by node; or why that is not known."""
+    server: str
+    """The API server's version; empty where it does not say."""
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """What was read, and when by the API server's clock."""
 
@@ -68,6 +77,15 @@ async def fetch(api: Api, core: settings.Settings, *, namespace: str, now: float
 
 class _Version(msgspec.Struct, rename="camel"):
     git_version: str = ""
+
+
+async def beyond(api: Api, *, install_namespace: str) -> Beyond:
+    """Read what no watch tells. It does not raise: what cannot be read says why."""
+    try:
+        server, _ = await _server(api, 0.0)
+    except errors.ApiError:
+        server = ""
+    return Beyond(await _others(api, install_namespace), server)
 
 
 async def _server(api: Api, now: float) -> tuple[str, float]:

@@ -1,12 +1,12 @@
 """Preflight as the daemon runs it: every few minutes, for the next minor release, published as metrics.
 
-It reads nothing: it looks at what the daemon's watches have put into the tracker and into its own tables. What only the
-command reads (the requests of other pods, the API server's version) is unknown here.
+It looks at what the daemon's watches have put into the tracker and into its own tables, and asks the API server only for
+what no watch tells: its version, and what pods of others request.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, NoReturn
 
 from exporter.model import findings as found, versions
@@ -15,6 +15,7 @@ from exporter.model.families import Family, Kind, Sample
 from exporter.model.findings import Answer, Finding, State
 from exporter.preflight import runner
 from exporter.preflight.checks import CHECKS
+from exporter.preflight.fetch import Beyond
 from exporter.preflight.tables import Tables
 from exporter.preflight.world import Question, World
 from exporter.tracker.tracker import View
@@ -25,7 +26,7 @@ FIRST: Final = 5.0
 """Seconds between looks whether everything has been listed, before the first run."""
 
 _ANSWERS: Final = {Answer.YES: "go", Answer.NO: "no_go", Answer.CANNOT_TELL: "cannot_tell"}
-_OTHERS: Final = "the daemon does not read the pods of others; the command `preflight` does"
+_NOBODY: Final = Beyond(others="nobody is there to ask for the pods of others", server="")
 
 CHECK: Final = Family(
     name="preflight_check", kind=Kind.STATESET, labels=("check", "state"), states=tuple(State),
@@ -52,10 +53,13 @@ class Standing:
     name = "preflight"
     families: tuple[Family, ...] = (CHECK, ANSWER, TARGET, LAST)
 
-    def __init__(self, view: View, *, now: Callable[[], float]) -> None:
-        """`now` gives Unix seconds."""
+    def __init__(
+        self, view: View, *, now: Callable[[], float], ask: Callable[[str], Awaitable[Beyond]] | None = None
+    ) -> None:
+        """`now` gives Unix seconds; `ask` reads what no watch tells, for the install namespace it is given."""
         self._view = view
         self._now = now
+        self._ask = ask
         self._tables = Tables()
         self._findings: tuple[Finding, ...] = ()
         self._release = ""
@@ -75,7 +79,7 @@ class Standing:
 
     async def check(self) -> None:
         """Run all checks once; others get their turn between any two."""
-        world = self._world()
+        world = self._world(await self._beyond())
         results: list[Finding] = []
         for name in CHECKS:
             results += self._one(name, world)
@@ -90,11 +94,16 @@ class Standing:
             _LOG.exception("preflight_check_failed", extra={"check": name})
             return [Finding(check=name, state=State.UNKNOWN, summary=f"the check broke: {error!r}")]
 
-    def _world(self) -> World:
+    async def _beyond(self) -> Beyond:
+        kubevirt = self._view.kubevirt
+        return _NOBODY if self._ask is None or kubevirt is None else await self._ask(kubevirt.namespace)
+
+    def _world(self, beyond: Beyond) -> World:
         kubevirt = self._view.kubevirt
         parsed = versions.parse(kubevirt.observed_version) if kubevirt is not None else None
         target = "" if parsed is None else f"{parsed.major}.{parsed.minor + 1}"
-        return World(Question(target=target, now=self._now()), self._view, self._tables, others=_OTHERS)
+        question = Question(target=target, now=self._now())
+        return World(question, self._view, self._tables, others=beyond.others, server=beyond.server)
 
     def samples(self, now: float) -> Iterator[Sample]:
         """Of the last run; nothing before the first."""

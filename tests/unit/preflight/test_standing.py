@@ -2,6 +2,7 @@
 
 import asyncio
 import pathlib
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,7 +10,9 @@ from exporter.model import resources
 from exporter.model.changes import Change, Sync, SyncChanged
 from exporter.model.families import Sample
 from exporter.preflight.checks import CHECKS
+from exporter.preflight.fetch import Beyond
 from exporter.preflight.standing import ANSWER, CHECK, INTERVAL, LAST, TARGET, Standing
+from exporter.preflight.world import Amount
 from exporter.recording.reader import Recording
 from exporter.settings import Settings
 from exporter.tracker.tracker import Tracker
@@ -19,10 +22,10 @@ from tests.cluster import EPOCH, Cluster
 class Daemon:
     """A tracker and a standing preflight that see the same changes."""
 
-    def __init__(self, now: float = EPOCH) -> None:
+    def __init__(self, now: float = EPOCH, *, ask: Callable[[str], Awaitable[Beyond]] | None = None) -> None:
         self.now = now
         self.tracker = Tracker(Settings())
-        self.standing = Standing(self.tracker, now=lambda: self.now)
+        self.standing = Standing(self.tracker, now=lambda: self.now, ask=ask)
 
     def feed(self, change: Change) -> None:
         for _ in self.tracker.observe(change):
@@ -41,8 +44,17 @@ class Daemon:
         return list(self.standing.samples(self.now))
 
 
-def of(cluster: Cluster) -> Daemon:
-    daemon = Daemon(cluster.now)
+def roomy() -> Cluster:
+    """A cluster whose nodes say what they offer."""
+    cluster = Cluster()
+    for name in list(cluster.objects[resources.NODES]):
+        room = {"cpu": 8.0, "memory": 2.0**33, "kubevirt_schedulable": True}
+        cluster.change(resources.NODES, name, unseen=True, **room)
+    return cluster.list_all()
+
+
+def of(cluster: Cluster, *, ask: Callable[[str], Awaitable[Beyond]] | None = None) -> Daemon:
+    daemon = Daemon(cluster.now, ask=ask)
     for change in cluster.changes:
         daemon.feed(change)
     return daemon
@@ -62,14 +74,33 @@ async def test_each_check_has_one_state() -> None:
     assert daemon.value(LAST.name) == [((), EPOCH)]
 
 
-async def test_what_only_the_command_reads_is_unknown_and_not_a_pass() -> None:
-    cluster = Cluster()
-    for name in list(cluster.objects[resources.NODES]):
-        room = {"cpu": 8.0, "memory": 2.0**33, "kubevirt_schedulable": True}
-        cluster.change(resources.NODES, name, unseen=True, **room)
-    daemon = of(cluster.list_all())
+async def test_what_nobody_could_ask_for_is_unknown_and_not_a_pass() -> None:
+    daemon = of(roomy())
     await daemon.standing.check()
     assert daemon.states()["headroom"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("others", "state"),
+    [
+        ({}, "pass"),
+        ({"node-0": Amount(1.0, 2.0**34), "node-1": Amount(1.0, 2.0**34)}, "fail"),
+        ("pods: HTTP 403", "unknown"),
+    ],
+    ids=["none", "greedy", "forbidden"],
+)
+async def test_what_no_watch_tells_is_asked_for(others: dict[str, Amount] | str, state: str) -> None:
+    asked: list[str] = []
+
+    async def ask(namespace: str) -> Beyond:
+        asked.append(namespace)
+        return Beyond(others=others, server="v1.36.0")
+
+    daemon = of(roomy(), ask=ask)
+    await daemon.standing.check()
+    assert asked == ["kubevirt"]
+    assert daemon.states()["headroom"] == state
+    assert daemon.states()["kubernetes"] == "fail"
 
 
 async def test_what_is_not_listed_is_unknown_and_the_answer_is_no_go() -> None:
