@@ -1,7 +1,7 @@
 """Preflight as the daemon runs it: every few minutes, for the next minor release, published as metrics.
 
-It looks at what the daemon's watches have put into the tracker and into its own tables, and asks the API server only for
-what no watch tells: its version, and what pods of others request.
+It looks at what the daemon's watches have put into the tracker and into its own tables, and asks the API server only
+for what no watch tells: its version, and what pods of others request.
 """
 
 import asyncio
