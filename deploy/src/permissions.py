@@ -67,6 +67,10 @@ _BESIDE_WATCHING: Final = (
         why="which versions of API groups are served, and whether their documents can be had",
     ),
     Permission(
+        role=Role.CLUSTER, urls=("/version",), verbs=("get",),
+        why="preflight: was the next KubeVirt validated on this Kubernetes",
+    ),
+    Permission(
         role=Role.CLUSTER, group="subresources.kubevirt.io", resource="version", verbs=("list",),
         why="a probe of KubeVirt's own API; to the API server, reading it is a list",
     ),

@@ -36,7 +36,7 @@
 - apiGroups: ["subresources.kubevirt.io"]
   resources: [healthz, version]
   verbs: [list]
-- nonResourceURLs: ["/apis/*", "/readyz"]
+- nonResourceURLs: ["/apis/*", "/readyz", "/version"]
   verbs: [get]
 {{- end }}
 
