@@ -115,7 +115,9 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
-    if "\n" in text:
+    if not text.replace("\n", "").isprintable():
+        style = '"'  # some of these are line ends to some readers
+    elif "\n" in text:
         style = "|"
     elif not _PLAIN.match(text) or text.lower() in _WORDS:
         style = "'"
