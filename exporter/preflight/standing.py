@@ -74,7 +74,10 @@ class Standing:
         while True:
             ready = self._view.sync.ready
             if ready:
-                await self.check()
+                try:
+                    await self.check()
+                except Exception:
+                    _LOG.exception("preflight_failed")  # the page shows when it last worked
             await asyncio.sleep(INTERVAL if ready else FIRST)
 
     async def check(self) -> None:

@@ -167,3 +167,23 @@ async def test_before_the_recorded_upgrade_nothing_spoke_against_it_but_kubernet
         "deprecated-apis": "unknown",
         "headroom": "unknown",
     }
+
+
+async def test_a_run_that_breaks_costs_only_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """The next one may work; the daemon goes on in any case."""
+    broke = asyncio.Event()
+
+    async def ask(_: str) -> Beyond:
+        broke.set()
+        raise RuntimeError("nobody expected this")
+
+    daemon = of(roomy(), ask=ask)
+    task = asyncio.create_task(daemon.standing.run())
+    await broke.wait()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    assert daemon.value(LAST.name) == []
+    assert "preflight_failed" in caplog.text
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

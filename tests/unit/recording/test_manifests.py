@@ -136,7 +136,8 @@ def test_what_was_there_before_is_not_filled_in() -> None:
 
 TEXTS = st.text() | st.sampled_from(
     ["y", "N", "on", "1e3", "0o17", "1_000", "0x1f", "~", "null", "2001-01-01", "1:30", "-", "a: b", "# no", "=", "<<",
-     "line\nline", " lead", "trail ", "tab\t", "%", "@", "é", "1.", ".5", "+1", "{}", "[]", "\x85", "a\u2028b\n", "!x", "&a", "*a", "|", ">"],
+     "line\nline", " lead", "trail ", "tab\t", "%", "@", "é", "1.", ".5", "+1", "{}", "[]", "!x", "&a", "*a", "|", ">",
+     "\x85", "a\u2028b\n"],
 )  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
