@@ -76,7 +76,7 @@ class Standing:
             if ready:
                 try:
                     await self.check()
-                except Exception:
+                except Exception:  # noqa: BLE001 - the boundary around a run
                     _LOG.exception("preflight_failed")  # the page shows when it last worked
             await asyncio.sleep(INTERVAL if ready else FIRST)
 
