@@ -41,6 +41,18 @@ def test_every_alert_has_firing_silent_and_two_replica_cases(name: str) -> None:
     assert any(title.startswith("two replicas: ") for title in firing.keys() - alone.keys())
 
 
+@pytest.mark.parametrize("name", [*NAMES, "records"])
+def test_cases_with_several_groups_of_rules_say_in_which_order_these_are_evaluated(name: str) -> None:
+    """Promtool takes any order otherwise, and another one each time."""
+    document = read(name)
+    groups = [
+        group["name"]
+        for path in document["rule_files"]
+        for group in yaml.safe_load((CASES / path).read_text())["groups"]
+    ]
+    assert sorted(document.get("group_eval_order", groups[:1])) == sorted(groups)
+
+
 def test_alerts_do_what_their_cases_say(promtool: Program) -> None:
     promtool("test", "rules", *sorted(CASES.glob("*.yaml")))
 
@@ -48,11 +60,13 @@ def test_alerts_do_what_their_cases_say(promtool: Program) -> None:
 def test_the_outcome_is_the_same_with_two_replicas_of_which_one_restarts_in_two_clusters(
     promtool: Program, tmp_path: pathlib.Path
 ) -> None:
+    """And where groups of rules are evaluated the other way round: Prometheus promises no order."""
     rules = [str(REPOSITORY / name) for name in (files.UPGRADE, files.OBJECTIVES)]
     paths = []
     for name in NAMES:
         document = read(name)
         document["rule_files"] = rules[: len(document["rule_files"])]
+        document["group_eval_order"] = document.get("group_eval_order", [])[::-1]
         paths.append(tmp_path / f"{name}.yaml")
         paths[-1].write_text(yaml.safe_dump(variations.varied(document, clusters=("east", "west"))))
     promtool("test", "rules", *paths)
