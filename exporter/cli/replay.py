@@ -11,7 +11,7 @@ import exporter
 from exporter import fold, settings
 from exporter.cli import exits, groups, logs, options, tables
 from exporter.exposition import history, registry
-from exporter.recording import reader, replay
+from exporter.recording import quiet, reader, replay
 from exporter.report import encode
 
 _LOG: Final = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ _LOG: Final = logging.getLogger(__name__)
     "--assume-quiet-until-settled",
     cls=options.Setting,
     is_flag=True,
-    help="Go on after the recording's end, as if nothing else had happened, until the session is over.",
+    help="Go on after the end until the session is over, as if leaders had led on and nothing else had happened.",
 )
 def command(
     file: pathlib.Path,
@@ -70,7 +70,7 @@ def command(
             folded, version=exporter.__version__, started=recording.started, step=step, on_failure=_failed
         )
         target = pages if output == "openmetrics" else folded
-        now = replay.replay(recording, target, at=at, assume_quiet=assume_quiet_until_settled)
+        now = replay.replay(recording, target, at=at, quiet=quiet.Quiet() if assume_quiet_until_settled else None)
     for note in recording.notes:
         _LOG.warning("recording_note", extra={"note": note})
     match output:

@@ -19,7 +19,7 @@ from exporter.model.changes import Change, ListReplaced, ObjectChanged, Sync, Sy
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.objects import Lease
 from exporter.model.report import LeaderReport
-from exporter.tracker.sessions import Began, Transition
+from exporter.tracker.sessions import Began, Ended, Transition
 from exporter.tracker.tracker import View
 
 _STRANGERS_KEPT = 30
@@ -105,11 +105,18 @@ class Leadership:
         """When leases came back to us after they had been cut off; None while they have not."""
 
     def session(self, transition: Transition, view: View) -> None:
-        """A session's account begins empty."""
-        if isinstance(transition, Began):
-            for name, lead in self._leads.items():
-                lead.component = view.components.get(name) is not None
-                lead.handovers, lead.leaderless, lead.longest = 0, 0.0, 0.0
+        """A session's account begins empty, and ends with the gaps that are open then."""
+        match transition:
+            case Began():
+                for name, lead in self._leads.items():
+                    lead.component = view.components.get(name) is not None
+                    lead.handovers, lead.leaderless, lead.longest = 0, 0.0, 0.0
+            case Ended(session=ended) if ended.ended is not None:
+                for name, lead in self._leads.items():
+                    gap = self._counted(name, lead, ended.ended, view)
+                    lead.charge(handovers=0, seconds=gap, longest=gap)
+            case _:
+                pass
 
     # Taking in -------------------------------------------------------------------------------------------------------
 
@@ -235,6 +242,10 @@ class Leadership:
         seconds = _until(now, lead, resumed=self._resumed) - _start(lead, view)
         return 0.0 if switched_off or seconds <= lead.duration else round(seconds, 3)
 
+    def _counted(self, name: str, lead: _Lead, now: float, view: View) -> float:
+        """Seconds of an open gap that count for the session."""
+        return max(0.0, self._open(name, lead, now, view) - _NEWS_LATE)
+
     # Showing ---------------------------------------------------------------------------------------------------------
 
     def deadline(self) -> float | None:
@@ -263,7 +274,7 @@ class Leadership:
         return tuple(self._part(name, lead, now, view) for name, lead in self._shown(view))
 
     def _part(self, name: str, lead: _Lead, now: float, view: View) -> LeaderReport:
-        gap = max(0.0, self._open(name, lead, now, view) - _NEWS_LATE) if view.active else 0.0
+        gap = self._counted(name, lead, now, view) if view.active else 0.0
         return LeaderReport(
             component=name,
             transitions=lead.handovers,

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from exporter import errors
 from exporter.model.changes import Change, TimePassed
+from exporter.recording.quiet import Quiet
 from exporter.recording.reader import Recording
 
 
@@ -21,11 +22,11 @@ class Fold(Protocol):
         """When the fold next wants a `TimePassed`."""
 
 
-def replay(recording: Recording, fold: Fold, *, at: float | None = None, assume_quiet: bool = False) -> float:
+def replay(recording: Recording, fold: Fold, *, at: float | None = None, quiet: Quiet | None = None) -> float:
     """Feed the changes of a recording, then the deadlines up to its end, and return the time reached, in Unix seconds.
 
-    `at` stops that many seconds after the recording's start. `assume_quiet` goes on from the end, with nothing else
-    happening, until no session is under way.
+    `at` stops that many seconds after the recording's start. Where there is to be `quiet` after the end, it goes on
+    until no session is under way.
 
     Raises UsageError: `at` lies beyond the end. Raises UnreadableError as the recording does.
     """
@@ -33,6 +34,8 @@ def replay(recording: Recording, fold: Fold, *, at: float | None = None, assume_
     for change in recording.changes():
         if stop is not None and change.at > stop:
             break
+        if quiet is not None:
+            quiet.observe(change)
         fold.feed(change)
     else:
         if stop is not None and stop > recording.ended:
@@ -41,7 +44,9 @@ def replay(recording: Recording, fold: Fold, *, at: float | None = None, assume_
     now = recording.ended if stop is None else stop
     while (due := fold.deadline()) is not None and due <= now:
         fold.feed(TimePassed(at=due))
-    while assume_quiet and fold.active and (due := fold.deadline()) is not None:
+    while quiet is not None and fold.active and (due := fold.deadline()) is not None:
+        for renewal in quiet.changes(now, due):
+            fold.feed(renewal)
         fold.feed(TimePassed(at=due))
         now = max(now, due)
     return now

@@ -18,6 +18,7 @@ from exporter import sim
 from exporter.exposition.history import History
 from exporter.fold import Fold
 from exporter.recording import reader, replay
+from exporter.recording.quiet import Quiet
 from exporter.settings import Settings
 from exporter.sim import dump
 from tests.conftest import REPOSITORY
@@ -96,7 +97,11 @@ def _pages(path: pathlib.Path, *, quiet: bool) -> str:
             step=backfill.STEP,
             on_failure=fail,
         )
-        ended = replay.replay(recording, history, assume_quiet=quiet)
+        silence = Quiet() if quiet else None
+        ended = replay.replay(recording, history, quiet=silence)
+        if silence is not None:
+            for renewal in silence.changes(ended, ended + _AFTERWARDS):
+                history.feed(renewal)
         history.end(ended + _AFTERWARDS if quiet else ended)
     return b"".join(history.text()).decode()
 

@@ -19,7 +19,7 @@ from exporter import cli, sim
 from exporter.exposition.history import History
 from exporter.fold import Fold
 from exporter.model.report import Report, Verdict
-from exporter.recording import reader, replay
+from exporter.recording import quiet, reader, replay
 from exporter.report import decode
 from exporter.settings import Settings
 from exporter.sim import dump
@@ -99,7 +99,8 @@ def played(name: str, path: pathlib.Path) -> tuple[Pages, list[Report]]:
         fold = Fold(Settings(), exporter_version="test")
         history = History(fold, version="test", started=recording.started, step=STEP, on_failure=fail)
         at = 220.0 if name == HALF else None
-        now = replay.replay(recording, history, at=at, assume_quiet=name not in ENDLESS and name != HALF)
+        settles = name not in ENDLESS and name != HALF
+        now = replay.replay(recording, history, at=at, quiet=quiet.Quiet() if settles else None)
         history.end(now)
     return Pages(b"".join(history.text()).decode(), cluster=name), fold.reports(now)
 

@@ -184,6 +184,22 @@ def test_after_a_session_its_account_stays_until_the_next_begins() -> None:
     assert account(stream) == (0, 0.0, 0.0)
 
 
+def test_a_gap_that_is_open_when_the_session_ends_stays_on_its_account() -> None:
+    """Whoever still has no leader at the end must not look as if it had had one all the time."""
+    stream = cluster()
+    stream.put(builders.kubevirt(NEW, OLD))
+    renew(stream)
+    stream.now += 45
+    assert account(stream) == (0, 40.0, 40.0)
+    stream.put(builders.kubevirt())  # taken back
+    assert not stream.tracker.active
+    assert account(stream) == (0, 40.0, 40.0)
+    stream.now += 100
+    renew(stream, "b")
+    assert account(stream) == (0, 40.0, 40.0)
+    assert stream.value(leadership.LEADERLESS, CONTROLLER) == 147
+
+
 # --- clocks and late news ---
 
 

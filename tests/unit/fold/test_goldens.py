@@ -39,3 +39,11 @@ def test_assuming_quiet_ends_the_session(
     golden("recordings/clean-settled.txt", text)
     assert "PASSED so far" not in text
     assert "PASSED" in text
+
+
+def test_in_the_quiet_that_is_assumed_leaders_lead_on(
+    recordings: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = replay(capsys, recordings / RECORDINGS["clean"], "--output", "metrics", "--assume-quiet-until-settled")
+    gaps = [line for line in page.splitlines() if line.startswith("kubevirt_upgrade_leader_gap_seconds{")]
+    assert [float(line.rpartition(" ")[2]) for line in gaps] == [0, 0]
