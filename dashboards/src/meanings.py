@@ -107,6 +107,11 @@ ENDS: Final[States] = {
     "dropped": State(73, "dropped", RESTING),
     "closed": State(74, "closed by a person", RESTING),
 }
+SEVERITIES: Final[States] = {
+    "info": State(91, "info", PLAIN),
+    "warning": State(92, "warning", ATTENTION),
+    "critical": State(93, "critical", BAD),
+}
 ANSWERS: Final[States] = {
     "yes": State(81, "yes", GOOD),
     "not_applicable": State(82, "does not apply", RESTING),

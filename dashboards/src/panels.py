@@ -56,6 +56,8 @@ class Query(NamedTuple):
     shades: bool = False
     """Several series of one meaning: each has a shade of the colour."""
     dashed: bool = False
+    apart: bool = False
+    """Not stacked on the others: it counts something else."""
     steps: Steps = ()
     unit: str = ""
     mapping: tuple[meanings.States, ...] = ()
@@ -119,6 +121,11 @@ def _properties(query: Query) -> list[dashboard.DynamicConfigValue]:
     if query.dashed:
         style = common.LineStyle(fill="dash", dash=[8, 8])
         properties.append(dashboard.DynamicConfigValue("custom.lineStyle", style))
+    if query.apart:
+        nothing = common.StackingConfig(mode=common.StackingMode.NONE)
+        properties.append(dashboard.DynamicConfigValue("custom.stacking", nothing))
+        properties.append(dashboard.DynamicConfigValue("custom.lineWidth", 2))
+        properties.append(dashboard.DynamicConfigValue("custom.fillOpacity", 0))
     if query.steps:
         properties.append(dashboard.DynamicConfigValue("thresholds", thresholds(query.steps).build()))
     if query.unit:

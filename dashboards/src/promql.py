@@ -54,6 +54,15 @@ def code(family: str, label: str, states: meanings.States) -> str:
     return f"max without (pod, instance, {label}) ({' or '.join(coded)})"
 
 
+def ranked(family: str, by: str, label: str, states: meanings.States) -> str:
+    """Where a family counts something, the state that its label says as a number; the highest for each label `by`."""
+    coded = (
+        f'{state.code} * clamp_max({worst(family, f"""{label}="{name}" """.strip())} > 0, 1)'
+        for name, state in states.items()
+    )
+    return columns(" or ".join(coded), by)
+
+
 def quantile(share: float, histogram: str) -> str:
     """Of a histogram, at each of its labels; where replicas differ, by the one that saw more."""
     return f"histogram_quantile({share}, {worst_rate(f'{histogram}_bucket')})"

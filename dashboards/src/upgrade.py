@@ -20,8 +20,8 @@ def dashboard() -> builder.Dashboard:
         (4, ((4, _now()), (5, _versions()), (3, _progress()), (3, _duration()), (4, _done()), (5, _verdict()))),
         (8, ((12, _states()), (6, _budgets()), (6, _guests()))),
         (7, ((8, pods()), (8, burn_down()), (8, disruption()))),
-        (6, ((9, _leaders()), (10, anomalies()), (5, _findings()))),
-        (7, ((7, _waiting()), (7, _conditions()), (10, _retention()))),
+        (6, ((9, _leaders()), (9, anomalies()), (6, _findings()))),
+        (7, ((6, _waiting()), (6, _conditions()), (12, _retention()))),
     )
 
 
@@ -182,7 +182,9 @@ def burn_down() -> panels.Builder:
             colour=meanings.ATTENTION,
             shades=True,
         ),
-        Query(f"{total(worst('session_vmi_interruptions'), 'reason')} > 0", "interrupted", colour=meanings.BAD),
+        Query(
+            f"{total(worst('session_vmi_interruptions'), 'reason')} > 0", "interrupted", colour=meanings.BAD, apart=True
+        ),
         stacked=True,
     )
 
@@ -254,12 +256,19 @@ def anomalies() -> panels.Builder:
 
 
 def _findings() -> panels.Builder:
-    return panels.number(
-        About("Findings", "Of the upgrade's report, by severity. `kubectl get upgradereports -A` tells more.", "short"),
-        Query(worst("session_findings", 'severity="critical"'), "critical", steps=panels.ALARM),
-        Query(worst("session_findings", 'severity="warning"'), "warning", steps=panels.CAUTION),
-        Query(worst("session_findings", 'severity="info"'), "info"),
-        named=True,
+    severity = promql.ranked("session_findings", "check", "severity", meanings.SEVERITIES)
+    return panels.rows(
+        About(
+            "Findings",
+            "What the upgrade's report has found. `kubectl get upgradereports -A -o yaml` says it in words.",
+            "short",
+            "nothing has been found",
+        ),
+        {"check": "finding"},
+        Query(severity, "severity", mapping=(meanings.SEVERITIES,)),
+        Query(f"{columns(worst('session_findings'), 'check')} > 0", "times"),
+        sort="severity",
+        descending=True,
     )
 
 

@@ -1,9 +1,14 @@
 """SLOs and verdict of the session under way, or of the last one, as metrics."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.report import Report, SloState, Verdict
+from exporter.report import verdict
+
+_ALL = [(check.value, severity.value) for check, severity in verdict.SEVERITIES.items()]
+_OTHER = "other"
 
 CONSUMED = Family(
     name="session_slo_budget_consumed_ratio", kind=Kind.GAUGE, labels=("slo",),
@@ -22,7 +27,8 @@ SO_FAR = Family(
     help="What the verdict would be if the session ended now.",
 )  # fmt: skip
 FINDINGS = Family(
-    name="session_findings", kind=Kind.GAUGE, labels=("severity",), help="Findings of the session's report by severity."
+    name="session_findings", kind=Kind.GAUGE, labels=("check", "severity"),
+    help="Findings of the session's report, by what was found. What a later release has found is `other`.",
 )  # fmt: skip
 
 FAMILIES = (CONSUMED, STATE, VERDICT, SO_FAR, FINDINGS)
@@ -36,7 +42,11 @@ def samples(report: Report) -> Iterator[Sample]:
         yield from STATE.state(slo.state, slo=slo.slo)
     yield from VERDICT.state(report.verdict)
     yield from SO_FAR.state(report.verdict_so_far)
-    counts = dict.fromkeys(("critical", "info", "warning"), 0.0)
-    for finding in report.findings:
-        counts[finding.severity] += 1
-    yield from FINDINGS.counts(counts)
+    found = dict.fromkeys(_ALL, 0)
+    found.update(Counter((_known(finding.check), finding.severity.value) for finding in report.findings))
+    for (check, severity), count in found.items():
+        yield FINDINGS(count, check=check, severity=severity)
+
+
+def _known(check: str) -> str:
+    return check if check in verdict.SEVERITIES else _OTHER

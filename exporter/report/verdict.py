@@ -1,6 +1,8 @@
 """The verdict, and the findings a person should read."""
 
-from collections.abc import Iterator
+import enum
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -9,6 +11,44 @@ from exporter.report import slos
 from exporter.report.evidence import Evidence
 from exporter.report.inheritance import Inheritance
 from exporter.settings import Objectives
+
+
+class Check(enum.StrEnum):
+    """All that can be found. Each is found once in a report, or once for each thing that it is found of."""
+
+    BROKEN = "broken"
+    DUPLICATE_LAUNCHERS = "duplicate_launchers"
+    INTERRUPTED = "interrupted"
+    STALLED = "stalled"
+    LOST = "lost"
+    LEADER = slos.LEADER
+    ROLLOUT = slos.ROLLOUT
+    API = slos.API
+    PATH = "path"
+    OPERATOR_VERSION = "operator_version"
+    ORDER = "order"
+    RELAPSE = "relapse"
+    FAILED_MIGRATIONS = "failed_migrations"
+    EVICTED = "evicted"
+    STRANDED = "stranded"
+    UNATTRIBUTED = "unattributed"
+    UNOBSERVED = "unobserved"
+    NOT_PERMITTED = "not_permitted"
+    VERSION_LOST = "version_lost"
+    STORAGE_VERSION = "storage_version"
+    SUPERSEDED = "superseded"
+    CLOSED = "closed"
+
+
+_CRITICAL = {
+    Check.BROKEN, Check.DUPLICATE_LAUNCHERS, Check.INTERRUPTED, Check.STALLED, Check.LOST, Check.LEADER, Check.ROLLOUT,
+    Check.API,
+}  # fmt: skip
+_INFO = {Check.SUPERSEDED, Check.CLOSED}
+SEVERITIES: Final[Mapping[Check, Severity]] = {
+    check: Severity.CRITICAL if check in _CRITICAL else Severity.INFO if check in _INFO else Severity.WARNING
+    for check in Check
+}
 
 
 def judged(
@@ -42,86 +82,82 @@ def judged(
 def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     """In the order in which somebody should read them."""
     for name in evidence.broken:
-        yield _finding("broken", Severity.CRITICAL, f"our part {name} failed: what it says has stopped; see the log")
+        yield _finding(Check.BROKEN, f"our part {name} failed: what it says has stopped; see the log")
     yield from _critical(report)
     yield from _warnings(report, evidence)
     yield from _storage(report)
     if report.phase is Phase.SUPERSEDED:
         when = "before" if report.observed_complete_at is None else "after"
-        yield _finding("superseded", Severity.INFO, f"another target was set {when} this rollout was complete")
+        yield _finding(Check.SUPERSEDED, f"another target was set {when} this rollout was complete")
     if report.phase is Phase.CLOSED:
         when = "before" if report.observed_complete_at is None else "after"
-        yield _finding("closed", Severity.INFO, f"a person closed the session {when} the rollout was complete")
+        yield _finding(Check.CLOSED, f"a person closed the session {when} the rollout was complete")
 
 
 def _critical(report: Report) -> Iterator[Finding]:
     continuity = report.continuity
     if continuity.duplicate_launchers:
         yield _finding(
-            "duplicate_launchers",
-            Severity.CRITICAL,
+            Check.DUPLICATE_LAUNCHERS,
             f"guests with two launchers running: {continuity.duplicate_launchers}; check them for a split brain",
         )
     charged = {reason: n for reason, n in continuity.interrupted.by_reason.items() if reason != slos.UPDATE_METHOD}
     if charged:
         reasons = ", ".join(f"{reason} {count}" for reason, count in charged.items())
-        yield _finding("interrupted", Severity.CRITICAL, f"guests interrupted: {sum(charged.values())} ({reasons})")
+        yield _finding(Check.INTERRUPTED, f"guests interrupted: {sum(charged.values())} ({reasons})")
     for name in report.stalled:
-        yield _finding("stalled", Severity.CRITICAL, f"{name} makes no progress")
+        yield _finding(Check.STALLED, f"{name} makes no progress")
     for resource, entry in report.retention.objects.items():
         if entry.lost:
-            yield _finding("lost", Severity.CRITICAL, f"{resource} lost: {entry.lost}")
+            yield _finding(Check.LOST, f"{resource} lost: {entry.lost}")
     for slo in report.slos:
         if slo.state is SloState.EXHAUSTED and slo.slo in (slos.LEADER, slos.ROLLOUT, slos.API):
-            yield _finding(slo.slo, Severity.CRITICAL, f"objective exhausted: {slo.objective}")
+            yield _finding(Check(slo.slo), f"objective exhausted: {slo.objective}")
 
 
 def _warnings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     if evidence.path_supported is False:
         step = f"{report.from_version} to {report.to_version}"
         what = "a rollback" if report.kind is SessionKind.ROLLBACK else "a jump"
-        yield _finding("path", Severity.WARNING, f"{step} is {what} that KubeVirt does not support")
+        yield _finding(Check.PATH, f"{step} is {what} that KubeVirt does not support")
     if report.to_version and evidence.operator_version not in ("", report.to_version) and report.reported_complete_at:
         yield _finding(
-            "operator_version",
-            Severity.WARNING,
+            Check.OPERATOR_VERSION,
             f"virt-operator {evidence.operator_version} manages {report.to_version}",
         )
     for late, early in evidence.out_of_order:
-        yield _finding("order", Severity.WARNING, f"{late} was rolled out before {early}")
+        yield _finding(Check.ORDER, f"{late} was rolled out before {early}")
     if evidence.relapsed:
-        yield _finding("relapse", Severity.WARNING, "a component went back to an old version after it was complete")
+        yield _finding(Check.RELAPSE, "a component went back to an old version after it was complete")
     if evidence.failed_updates:
         yield _finding(
-            "failed_migrations",
-            Severity.WARNING,
+            Check.FAILED_MIGRATIONS,
             f"{evidence.failed_updates} of {evidence.finished_updates} update migrations failed",
         )
     evicted = report.continuity.interrupted.by_reason.get(slos.UPDATE_METHOD, 0)
     if evicted:
-        yield _finding("evicted", Severity.WARNING, f"guests restarted by the Evict update method: {evicted}")
+        yield _finding(Check.EVICTED, f"guests restarted by the Evict update method: {evicted}")
     stranded = report.migrations.stranded
     if stranded and report.observed_complete_at is not None:
         reasons = ", ".join(f"{reason} {count}" for reason, count in evidence.stranded.items())
-        yield _finding("stranded", Severity.WARNING, f"guests that keep their old launcher: {stranded} ({reasons})")
+        yield _finding(Check.STRANDED, f"guests that keep their old launcher: {stranded} ({reasons})")
     if report.continuity.unattributed:
         yield _finding(
-            "unattributed",
-            Severity.WARNING,
+            Check.UNATTRIBUTED,
             f"guests that lost their instance while nobody was looking: {report.continuity.unattributed}",
         )
     if report.continuity.unobserved_seconds:
-        yield _finding("unobserved", Severity.WARNING, f"{report.continuity.unobserved_seconds:g} s were not observed")
+        yield _finding(Check.UNOBSERVED, f"{report.continuity.unobserved_seconds:g} s were not observed")
     for resource in evidence.blind:
-        yield _finding("not_permitted", Severity.WARNING, f"we may not read {resource}")
+        yield _finding(Check.NOT_PERMITTED, f"we may not read {resource}")
     for lost in report.api.versions_lost:
-        yield _finding("version_lost", Severity.WARNING, f"{lost} is no longer served")
+        yield _finding(Check.VERSION_LOST, f"{lost} is no longer served")
 
 
 def _storage(report: Report) -> Iterator[Finding]:
     for blocked in report.api.storage_blocked:
-        yield _finding("storage_version", Severity.WARNING, blocked)
+        yield _finding(Check.STORAGE_VERSION, blocked)
 
 
-def _finding(check: str, severity: Severity, summary: str) -> Finding:
-    return Finding(check=check, severity=severity, summary=summary)
+def _finding(check: Check, summary: str) -> Finding:
+    return Finding(check=check.value, severity=SEVERITIES[check], summary=summary)
