@@ -46,7 +46,7 @@ def report(
     session: sessions.Session,
     *,
     now: float,
-    broken: tuple[str, ...] = (),
+    known: Evidence,
     inheritance: Inheritance | None = None,
 ) -> Report:
     """The document about a session as of now (its end, if that is earlier), with what others knew of it."""
@@ -79,28 +79,22 @@ def report(
         retention=parts.retention.report(now, tracker),
         slos=(),
     )
-    evidence = _evidence(parts, tracker, session, now=until, broken=broken)
     if inheritance is not None:
         draft = inheritance.added(draft)
-    return reports.judged(draft, evidence, tracker.settings.objectives, inheritance)
+    return reports.judged(draft, known, tracker.settings.objectives, inheritance)
 
 
-def _evidence(
+def evidence(
     parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float, broken: tuple[str, ...]
 ) -> Evidence:
-    """What the verdict needs beyond the document."""
-    handler = tracker.components.get("virt-handler")
-    workload = handler.workload if handler is not None else None
-    nodes = workload.desired if workload is not None else None
-    waves = 0
-    if nodes:
-        waves = 1 + math.ceil((nodes - 1) / math.ceil(nodes / 10))
+    """What the verdict needs beyond the document; as of the end of a session, it stays as it was then."""
+    nodes = session.handler_nodes
     failed, finished = parts.migrations.failed_updates
     outdated = tracker.outdated()
     return Evidence(
         path_supported=session_concern.supported(session),
-        handler_waves=waves,
-        handler_grace=workload.grace if workload is not None and workload.grace is not None else 0.0,
+        handler_waves=1 + math.ceil((nodes - 1) / math.ceil(nodes / 10)) if nodes else None,
+        handler_grace=session.handler_grace,
         longest_pause=tracker.rollouts.longest_pause(now),
         out_of_order=tuple(tracker.rollouts.out_of_order(session)),
         relapsed=session.relapsed,

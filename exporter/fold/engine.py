@@ -19,13 +19,14 @@ from exporter.fold import build
 from exporter.model.changes import Change, TimePassed
 from exporter.model.families import Family, Sample
 from exporter.model.report import Phase, Report
+from exporter.report.evidence import Evidence
 from exporter.report.inheritance import Inheritance
 from exporter.settings import Settings
 from exporter.tracker import sessions
-from exporter.tracker.sessions import Began, Closed
+from exporter.tracker.sessions import Began, Closed, Ended
 from exporter.tracker.tracker import Tracker, View
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class Source:
@@ -85,6 +86,8 @@ class Fold:
         self._past: list[Report] = []
         self._inheritance: tuple[float, Inheritance] | None = None
         """What others knew of a session, and the start of that session."""
+        self._final: tuple[float, Evidence] | None = None
+        """Start of the session that ended last, and what its verdict rests on: what comes after it changes nothing."""
         self._last = float("-inf")
 
     @property
@@ -137,6 +140,8 @@ class Fold:
                     concern.session(transition, self._tracker)
                 except Exception as error:  # noqa: BLE001 - the boundary around a concern
                     self._break(concern, error)
+            if isinstance(transition, Ended):
+                self._final = transition.session.started, self._evidence(transition.session, now=change.at)
         for concern in self._whole:
             try:
                 concern.observe(change, self._tracker)
@@ -165,9 +170,15 @@ class Fold:
         inheritance = None
         if self._inheritance is not None and self._inheritance[0] == session.started:
             inheritance = self._inheritance[1]
-        return build.report(
-            self._parts, self._tracker, session, now=now, broken=tuple(self._broken), inheritance=inheritance
-        )
+        if session.over and self._final is not None and self._final[0] == session.started:
+            known = self._final[1]
+        else:
+            known = self._evidence(session, now=now)
+        return build.report(self._parts, self._tracker, session, now=now, known=known, inheritance=inheritance)
+
+    def _evidence(self, session: sessions.Session, *, now: float) -> Evidence:
+        until = now if session.ended is None else min(now, session.ended)
+        return build.evidence(self._parts, self._tracker, session, now=until, broken=tuple(self._broken))
 
     def current(self, now: float) -> Report | None:
         """The report of the session under way, or of the last one."""
@@ -200,6 +211,7 @@ class Fold:
             "last": self._last,
             "tracker": self._tracker.snapshot(),
             "concerns": {concern.name: concern.snapshot() for concern in self._concerns},
+            "final": msgspec.to_builtins(self._final),
         }
 
     def restore(self, state: dict[str, Any], *, past: tuple[Report, ...] = ()) -> None:
@@ -218,6 +230,7 @@ class Fold:
         self._tracker.restore(state["tracker"], last=float(state["last"]))
         for concern in self._concerns:
             concern.restore(state["concerns"][concern.name])
+        self._final = msgspec.convert(state["final"], tuple[float, Evidence] | None)
         self.remember(past)
         self._last = float(state["last"])
 

@@ -7,8 +7,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Measured by tracker and concerns; seconds."""
 
     path_supported: bool | None
-    handler_waves: int
-    """How often KubeVirt has to wait for handlers: the canary, then a tenth of the nodes at a time."""
+    handler_waves: int | None
+    """How often KubeVirt has to wait for handlers: the canary, then a tenth of the nodes at a time. None: not known."""
     handler_grace: float
     longest_pause: float
     """Longest time without progress of the component whose turn it was."""

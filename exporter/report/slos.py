@@ -99,15 +99,20 @@ def _continuity(report: Report, evidence: Evidence, objectives: Objectives) -> S
 
 
 def _rollout(report: Report, evidence: Evidence, objectives: Objectives) -> SloReport:
-    allowed = objectives.rollout_base + evidence.handler_waves * (evidence.handler_grace + objectives.rollout_wave)
     done = report.observed_complete_at
-    elapsed = (done if done is not None else report.observed_until) - report.started_at
-    ratio = max(elapsed / allowed, evidence.longest_pause / objectives.rollout_stall)
+    ratio = evidence.longest_pause / objectives.rollout_stall
+    if evidence.handler_waves is None:
+        allowed = f"{objectives.rollout_base:g} s and more (nodes of virt-handler not known)"
+    else:
+        seconds = objectives.rollout_base + evidence.handler_waves * (evidence.handler_grace + objectives.rollout_wave)
+        elapsed = (done if done is not None else report.observed_until) - report.started_at
+        ratio = max(ratio, elapsed / seconds)
+        allowed = f"{seconds:g} s"
     return _slo(
         ROLLOUT,
-        f"complete within {allowed:g} s, no stall over {objectives.rollout_stall:g} s",
+        f"complete within {allowed}, no stall over {objectives.rollout_stall:g} s",
         ratio,
-        known=done is not None and not evidence.blind,
+        known=done is not None and evidence.handler_waves is not None and not evidence.blind,
     )
 
 

@@ -11,15 +11,16 @@ from typing import NamedTuple
 from exporter.model.objects import Pod, Workload
 
 OPERATOR = "virt-operator"
+HANDLER = "virt-handler"
 
 # Order of KubeVirt's two rollout paths (reference §2.2). Components we do not know go where new ones have been put.
 _UPDATE_PATH = {
-    OPERATOR: 0, "virt-handler": 1, "virt-controller": 2, "virt-exportproxy": 3, "virt-synchronization-controller": 4,
+    OPERATOR: 0, HANDLER: 1, "virt-controller": 2, "virt-exportproxy": 3, "virt-synchronization-controller": 4,
     "virt-template-apiserver": 5, "virt-template-controller": 6, "virt-api": 9,
 }  # fmt: skip
 _ROLLBACK_PATH = {
     OPERATOR: 0, "virt-api": 1, "virt-controller": 2, "virt-exportproxy": 3, "virt-synchronization-controller": 4,
-    "virt-template-apiserver": 5, "virt-template-controller": 6, "virt-handler": 9,
+    "virt-template-apiserver": 5, "virt-template-controller": 6, HANDLER: 9,
 }  # fmt: skip
 _UNKNOWN_RANK = 7
 

@@ -223,6 +223,7 @@ class Lifecycle:
                 changes["relapsed"] = True
             if session.control_plane_at is None and any(self.rollouts.standing(c).template for c in managed):
                 changes["control_plane_at"] = at
+        changes |= self._size(session)
         progress = max(session.progress, self.rollouts.progress())
         if progress != session.progress:
             changes["progress"] = progress
@@ -236,6 +237,17 @@ class Lifecycle:
             yield from self._end(Phase.COMPLETED, self._settled_at(session))
         elif (drop := self._drop_at(session)) is not None and at >= drop:
             yield from self._end(Phase.DROPPED, drop)
+
+    def _size(self, session: Session) -> dict[str, Any]:
+        """How large the rollout of virt-handler is, where that was not known yet: its time is measured by it."""
+        handler = self._components.get(comps.HANDLER)
+        if handler is None or handler.workload is None:
+            return {}
+        nodes = max(session.handler_nodes, handler.workload.desired or 0)
+        grace = max(session.handler_grace, handler.workload.grace or 0.0)
+        if (nodes, grace) == (session.handler_nodes, session.handler_grace):
+            return {}
+        return {"handler_nodes": nodes, "handler_grace": grace}
 
     def _phase(self, session: Session, at: float) -> Session:
         replace = msgspec.structs.replace

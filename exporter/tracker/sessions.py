@@ -35,6 +35,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     progress: float = 0.0
     retargeted: float | None = None
     """When the CR's target was learnt."""
+    handler_nodes: int = 0
+    """The most nodes that virt-handler was wanted on; 0 where that is not known."""
+    handler_grace: float = 0.0
+    """Seconds that its pods may take to end."""
 
     @property
     def over(self) -> bool:

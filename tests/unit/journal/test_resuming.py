@@ -126,7 +126,7 @@ def test_the_latest_of_several_states_counts() -> None:
 
 
 def test_a_state_that_cannot_be_read_leaves_an_earlier_one() -> None:
-    both = [stored("good", text=encoded(SNAPSHOT)), stored("bad", text='{"version":2}')]
+    both = [stored("good", text=encoded(SNAPSHOT)), stored("bad", text='{"version":99}')]
     resumed = resuming.resume(both, new(), new)
     assert resumed.name == "good"
     [(name, why)] = resumed.troubles
