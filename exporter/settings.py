@@ -60,7 +60,7 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True):
     rollout_stall: Seconds = 900.0
     """A stall of this length exhausts the rollout objective."""
     unobserved_allowed: Seconds = 300.0
-    """Time of a session that may go unobserved before continuity can no longer be called passed."""
+    """Time of a session, or of a probe in it, that may go unobserved before its objective cannot be called met."""
     leader_gap: Seconds = 30.0
     """A component may be without a leader this long; 16-18 s is normal, since KubeVirt does not release its leases."""
     failed_migrations_minimum: Number = 3

@@ -70,8 +70,11 @@ def _slo(slo: str, objective: str, ratio: float | None, *, none_allowed: bool = 
 
 def _api(report: Report, objectives: Objectives) -> SloReport:
     probes = [p for p in report.api.probes if p.probe != CONTROL_PROBE]
-    measured = {p.probe for p in probes if p.measured_seconds > 0}
-    complete = measured >= {name for name in report.api.probes_configured if name != CONTROL_PROBE}
+    done = report.observed_complete_at if report.observed_complete_at is not None else report.observed_until
+    enough = done - report.started_at - objectives.unobserved_allowed
+    # A second in which nothing got out of our own side says nothing about KubeVirt.
+    looked = {p.probe for p in probes if (seen := p.measured_seconds - p.client_seconds) > 0 and seen >= enough}
+    complete = looked >= {name for name in report.api.probes_configured if name != CONTROL_PROBE}
     worst = max((p.disruption_seconds for p in probes), default=None)
     return _slo(
         API,
