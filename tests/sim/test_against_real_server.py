@@ -34,7 +34,15 @@ DEFINITION: JSON = {
         "scope": "Namespaced",
         "versions": [
             {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": SCHEMA},
-            {"name": "v1alpha1", "served": True, "storage": False, "schema": SCHEMA},
+            {"name": "v1alpha1", "served": True, "storage": False, "schema": SCHEMA, "deprecated": True},
+            {
+                "name": "v2alpha1",
+                "served": True,
+                "storage": False,
+                "schema": SCHEMA,
+                "deprecated": True,
+                "deprecationWarning": 'widgets are "old" now',
+            },
         ],
     },
 }
@@ -100,6 +108,9 @@ REQUESTS = (
     post("create with status", WIDGETS, {**widget("w3"), "status": {"phase": "x"}}),
     post("create without namespace", WIDGETS.replace("/namespaces/default", ""), widget("w4")),
     get("in another version", WIDGETS.replace("/v1/", "/v1alpha1/") + "/w1"),
+    get("in a version with its own warning", WIDGETS.replace("/v1/", "/v2alpha1/") + "/w1"),
+    get("nobody in an old version", WIDGETS.replace("/v1/", "/v1alpha1/") + "/nobody"),
+    get("list in an old version", WIDGETS.replace("/v1/", "/v1alpha1/")),
     get("metadata", f"{WIDGETS}/w1", accept=METADATA),
     get("first page", f"{WIDGETS}?limit=1"),
     get("list", WIDGETS),
@@ -189,21 +200,22 @@ async def answers(url: str, *, tls: ssl.SSLContext | bool) -> dict[str, object]:
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(headers=token, connector=connector) as session:
 
-        async def send(request: Request) -> tuple[int, str, str]:
+        async def send(request: Request) -> tuple[int, str, str, list[str]]:
             raw = isinstance(request.body, bytes) or request.body is None
             data = request.body if raw else json.dumps(request.body).encode()
             headers = {"Accept": request.accept, "Content-Type": request.kind}
             target = yarl.URL(url + request.path, encoded=True)
             async with session.request(request.method, target, data=data, headers=headers) as answer:
-                return answer.status, answer.content_type, await answer.text()
+                warnings = answer.headers.getall("Warning", [])
+                return answer.status, answer.content_type, await answer.text(), warnings
 
         assert (await send(post("definition", DEFINITIONS, DEFINITION)))[0] == 201
         async with asyncio.timeout(20):
             while (await send(get("served", WIDGETS)))[0] != 200 or not await _published(send):  # noqa: ASYNC110 - the server says it no other way
                 await asyncio.sleep(0.1)
         for request in REQUESTS:
-            status, kind, text = await send(request)
-            found[request.name] = comparable(status, kind, text, loosely=request.loosely)
+            status, kind, text, warnings = await send(request)
+            found[request.name] = warnings, comparable(status, kind, text, loosely=request.loosely)
     await asyncio.sleep(0.05 if tls is not True else 0)  # aiohttp closes TLS connections a moment later
     return found
 

@@ -137,7 +137,9 @@ class Server:
         try:
             return await self._answer(request, ask, fault)
         except Refusal as refusal:
-            return await wire.send(request, _refused(refusal), fault)
+            whole = _refused(refusal)
+            whole.headers.update(self._warning(ask))
+            return await wire.send(request, whole, fault)
 
     async def _answer(self, request: web.BaseRequest, ask: Ask | None, fault: Active | None) -> web.StreamResponse:
         harm = None if fault is None else fault.fault.harm
@@ -153,11 +155,11 @@ class Server:
             resource = self._checked(ask)
             watch = Watch(
                 self._cluster, ask, resource, forms.accepted(request.headers.get("Accept", "")),
-                bookmark_seconds=self._bookmark_seconds,
+                bookmark_seconds=self._bookmark_seconds, headers=self._warning(ask),
             )  # fmt: skip
             return await watch.serve(request, fault)
         code, body, content_type = await self._plain(request, ask, fault)
-        whole = web.Response(status=code, body=body, content_type=content_type)
+        whole = web.Response(status=code, body=body, content_type=content_type, headers=self._warning(ask))
         return await wire.send(request, whole, fault)
 
     async def _plain(self, request: web.BaseRequest, ask: Ask | None, fault: Active | None) -> tuple[int, bytes, str]:
@@ -241,6 +243,14 @@ class Server:
                 raise _NoSuchPath
             raise Refusal(405, "MethodNotAllowed", _NOT_ALLOWED, details={})
         return resource
+
+    def _warning(self, ask: Ask | None) -> dict[str, str]:
+        """The header for clients of a deprecated version."""
+        resource = None if ask is None else self._cluster.resources.get(ask.resource)
+        if ask is None or resource is None or ask.version not in resource.versions:
+            return {}
+        text = dict(resource.warnings).get(ask.version)
+        return {} if text is None else {"Warning": f"299 - {wire.quoted(text)}"}
 
     def _check_access_to_path(self, request: web.BaseRequest) -> None:
         parts = [part for part in request.path.split("/") if part]

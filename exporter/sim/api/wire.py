@@ -16,6 +16,12 @@ from exporter.sim.refusals import JSON
 _POLL_SECONDS = 0.05  # how soon a hanging request notices that its fault is over
 
 
+def quoted(text: str) -> str:
+    """As a string in a header."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def reset(request: web.BaseRequest) -> None:
     """End the connection with a TCP reset."""
     transport = request.transport
