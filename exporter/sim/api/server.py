@@ -177,6 +177,7 @@ class Server:
         if ask is None:
             return self._document(request.path)
         resource = self._checked(ask)
+        _check_options(ask)
         form = forms.accepted(request.headers.get("Accept", ""))
         content = await request.read()
         match ask.verb:
@@ -284,6 +285,20 @@ class _PathRefusal(Refusal):
 
 
 _NoSuchPath = _PathRefusal(404, "NotFound", "404 page not found")
+
+
+def _check_options(ask: Ask) -> None:
+    """Refuse options that contradict themselves."""
+    match, version = ask.query.get("resourceVersionMatch", ""), ask.query.get("resourceVersion", "")
+    if ask.query.get("dryRun", "All") not in {"", "All"}:
+        raise refusals.invalid(
+            f"{ask.verb.capitalize()}Options", "meta.k8s.io", "",
+            [("dryRun", f'Unsupported value: ["{ask.query["dryRun"]}"]: supported values: "All"')],
+            reason="FieldValueNotSupported",
+        )  # fmt: skip
+    if match and ask.verb == "list" and (not version or match not in {"Exact", "NotOlderThan"}):
+        problem = f'Unsupported value: "{match}"' if version else "Forbidden: it needs a resourceVersion"
+        raise refusals.invalid("ListOptions", "meta.k8s.io", "", [("resourceVersionMatch", problem)])
 
 
 def _refused(refusal: Refusal) -> web.Response:
