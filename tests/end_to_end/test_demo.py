@@ -198,6 +198,15 @@ def test_a_scenario_that_does_not_exist_is_a_usage_error_that_names_those_that_d
     assert "dance: no such scenario; there are: clean, " in ended.stderr
 
 
+def test_a_port_that_is_taken_is_a_usage_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(demo("--port", str(port)), capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert ended.returncode == 3
+    assert ended.stdout == ""
+    assert ended.stderr == f"kubevirt-upgrade-exporter: --port {port}: Address already in use\n"
+
+
 def test_scenarios_are_listed() -> None:
     listed = subprocess.run(
         demo("--scenario", "list"), capture_output=True, text=True, cwd=REPOSITORY, check=True
