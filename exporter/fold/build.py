@@ -17,7 +17,7 @@ from exporter.concerns.versions import Versions
 from exporter.model.report import Report
 from exporter.report.evidence import Evidence
 from exporter.report.inheritance import Inheritance
-from exporter.tracker import sessions
+from exporter.tracker import obstacles, sessions
 from exporter.tracker.tracker import Tracker
 
 
@@ -79,14 +79,20 @@ def report(
         retention=parts.retention.report(now, tracker),
         slos=(),
     )
-    evidence = _evidence(parts, tracker, session, now=until, broken=broken)
+    evidence = _evidence(parts, tracker, session, now=until, stalled=stalled, broken=broken)
     if inheritance is not None:
         draft = inheritance.added(draft)
     return reports.judged(draft, evidence, tracker.settings.objectives, inheritance)
 
 
 def _evidence(
-    parts: Parts, tracker: Tracker, session: sessions.Session, *, now: float, broken: tuple[str, ...]
+    parts: Parts,
+    tracker: Tracker,
+    session: sessions.Session,
+    *,
+    now: float,
+    stalled: tuple[str, ...],
+    broken: tuple[str, ...],
 ) -> Evidence:
     """What the verdict needs beyond the document."""
     handler = tracker.components.get("virt-handler")
@@ -102,6 +108,7 @@ def _evidence(
         handler_waves=waves,
         handler_grace=workload.grace if workload is not None and workload.grace is not None else 0.0,
         longest_pause=tracker.rollouts.longest_pause(now),
+        obstacles=_obstacles(tracker, stalled),
         out_of_order=tuple(tracker.rollouts.out_of_order(session)),
         relapsed=session.relapsed,
         failed_updates=failed,
@@ -112,3 +119,15 @@ def _evidence(
         operator_version=tracker.kubevirt.operator_version if tracker.kubevirt is not None else "",
         broken=broken,
     )
+
+
+def _obstacles(tracker: Tracker, stalled: tuple[str, ...]) -> dict[str, str]:
+    """Of each stalled component."""
+    found = {}
+    for name in stalled:
+        component = tracker.components.get(name)
+        if component is None:
+            continue
+        if said := obstacles.words(component.pods.values(), tracker.rollouts.target(component)):
+            found[name] = said
+    return found

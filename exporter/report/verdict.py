@@ -43,7 +43,7 @@ def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     """In the order in which somebody should read them."""
     for name in evidence.broken:
         yield _finding("broken", Severity.CRITICAL, f"our part {name} failed: what it says has stopped; see the log")
-    yield from _critical(report)
+    yield from _critical(report, evidence)
     yield from _warnings(report, evidence)
     yield from _storage(report)
     if report.phase is Phase.SUPERSEDED:
@@ -54,7 +54,7 @@ def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
         yield _finding("closed", Severity.INFO, f"a person closed the session {when} the rollout was complete")
 
 
-def _critical(report: Report) -> Iterator[Finding]:
+def _critical(report: Report, evidence: Evidence) -> Iterator[Finding]:
     continuity = report.continuity
     if continuity.duplicate_launchers:
         yield _finding(
@@ -67,7 +67,8 @@ def _critical(report: Report) -> Iterator[Finding]:
         reasons = ", ".join(f"{reason} {count}" for reason, count in charged.items())
         yield _finding("interrupted", Severity.CRITICAL, f"guests interrupted: {sum(charged.values())} ({reasons})")
     for name in report.stalled:
-        yield _finding("stalled", Severity.CRITICAL, f"{name} makes no progress")
+        why = evidence.obstacles.get(name)
+        yield _finding("stalled", Severity.CRITICAL, f"{name} makes no progress{f': {why}' if why else ''}")
     for resource, entry in report.retention.objects.items():
         if entry.lost:
             yield _finding("lost", Severity.CRITICAL, f"{resource} lost: {entry.lost}")

@@ -75,8 +75,10 @@ def _open(report: Report, unknown: list[SloReport]) -> Standing:
 
 
 def _stalled(report: Report) -> list[str]:
-    """The sentence, if it is true; of a session that is over it was."""
-    return [f"No progress of {', '.join(report.stalled)}."] if report.stalled else []
+    """What makes no progress and where, as the findings say it; empty where nothing is stalled."""
+    return [f"{finding.summary}." for finding in report.findings if finding.check == "stalled"] or [
+        f"{name} makes no progress." for name in report.stalled
+    ]
 
 
 def rollout(component: ComponentReport, report: Report, now: float) -> tuple[Tone, str]:

@@ -166,7 +166,11 @@ FAILED = msgspec.structs.replace(
     stalled=("virt-handler",),
     findings=(
         r.Finding(check="interrupted", severity=r.Severity.CRITICAL, summary="2 guests interrupted (out_of_memory 2)"),
-        r.Finding(check="stalled", severity=r.Severity.CRITICAL, summary="virt-handler makes no progress"),
+        r.Finding(
+            check="stalled",
+            severity=r.Severity.CRITICAL,
+            summary="virt-handler makes no progress: not ready on worker-3",
+        ),
         r.Finding(check="path", severity=r.Severity.WARNING, summary="v1.2.0 to v1.4.0 is a jump that is unsupported"),
     ),
     components=(
