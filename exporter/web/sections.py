@@ -155,10 +155,11 @@ def api(report: Report) -> Html:
     """What the probes saw: those with something to say at once, all of them on demand; and what versions bar."""
     probes, lost, blocked = report.api.probes, report.api.versions_lost, report.api.storage_blocked
     over = report.phase.over
-    remarkable = [probe for probe in probes if _remarkable(probe, over=over)]
+    everywhere = any(_unsettled(probe, over=over) for probe in probes if probe.probe == slos.CONTROL_PROBE)
+    remarkable = [probe for probe in probes if _remarkable(probe, unsettled=not over and not everywhere)]
     return card(
         "API",
-        _measured(probes) if probes else nothing("No probe has reported: unknown."),
+        _measured(probes, over=over) if probes else nothing("No probe has reported: unknown."),
         _probes(remarkable, over=over) if remarkable else None,
         on_demand("probes", "All probes", _probes(probes, over=over)) if probes else None,
         el("p", badge(Tone.WARN, "no longer served"), " ", ", ".join(lost)) if lost else None,
@@ -166,9 +167,9 @@ def api(report: Report) -> Html:
     )
 
 
-def _remarkable(probe: ProbeReport, *, over: bool) -> bool:
+def _remarkable(probe: ProbeReport, *, unsettled: bool) -> bool:
     """Time of the whole cluster's API is the same for all of them, and said once."""
-    told = probe.disruption_seconds or probe.client_seconds or _unsettled(probe, over=over)
+    told = probe.disruption_seconds or probe.client_seconds or (unsettled and _unsettled(probe, over=False))
     return bool(told) or not probe.measured_seconds
 
 
@@ -178,11 +179,12 @@ def _unsettled(probe: ProbeReport, *, over: bool) -> float:
     return 0.0 if over else max(0.0, sum(probe.failures.values()) - known)
 
 
-def _measured(probes: Sequence[ProbeReport]) -> Html:
+def _measured(probes: Sequence[ProbeReport], *, over: bool) -> Html:
     """All probes in one line."""
     disturbed = sum(1 for probe in probes if probe.disruption_seconds)
     least = min(probe.measured_seconds for probe in probes)
     away = max(probe.cluster_seconds for probe in probes)
+    unsettled = max(_unsettled(probe, over=over) for probe in probes)
     if disturbed:
         state = badge(Tone.WARN, f"{disturbed} disrupted")
     elif not least:
@@ -194,6 +196,7 @@ def _measured(probes: Sequence[ProbeReport]) -> Html:
         state,
         f" {len(probes)} probes, each measured for {duration(least)} at least.",
         f" The whole cluster's API was away for {duration(away)}: not charged to KubeVirt." if away else None,
+        f" Whose fault the last {duration(unsettled)} are is not settled yet." if unsettled else None,
     )
 
 

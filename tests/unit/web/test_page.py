@@ -102,6 +102,7 @@ def test_who_sees_nothing_does_not_say_that_all_is_well() -> None:
         f"! {ALL} not current 0 of {ALL} resources are current. ! watch is cut kubevirts.kubevirt.io, deployments",
         f"and {ALL - 5} more All resources",
         "cluster was away 2 probes, each measured for 2 min at least. The whole cluster's API was away for 1 min 21 s:",
+        "not charged to KubeVirt. Whose fault the last 12 s are is not settled yet. All probes Probe Disruption",
         "apiserver-readyz reused connection ✓ none connect 93 1 min 21 s whole cluster, 12 s not settled yet",
         "? blind v1.2.0 → v1.3.0",
     ):
