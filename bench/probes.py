@@ -18,9 +18,9 @@ from rich.table import Table
 
 from exporter import settings, sim
 from exporter.kube import access
-from exporter.kube.api import Api
 from exporter.kube.clock import Clock
 from exporter.model.changes import ProbeFinished
+from exporter.probes import asking
 from exporter.probes.runner import Runner
 from exporter.probes.table import Probe, table
 from exporter.sim.api import tls
@@ -68,7 +68,7 @@ def rows() -> tuple[Probe, ...]:
 async def measure(kubeconfig: pathlib.Path, *, seconds: float) -> tuple[float, float, int]:
     """Percent of a core, mean milliseconds of a request, requests."""
     results: list[ProbeFinished] = []
-    async with Api(await access.load(settings.Cluster(kubeconfig=str(kubeconfig))), deadline=10) as api:
+    async with asking.own_api(await access.load(settings.Cluster(kubeconfig=str(kubeconfig)))) as api:
         runner = Runner(api, rows(), eager=lambda: True, emit=results.append, clock=Clock())
         task = asyncio.create_task(runner.run())
         await asyncio.sleep(WARM_UP)

@@ -30,13 +30,13 @@ from exporter.kube.reflector import Surroundings
 from exporter.kube.reviews import Reviewer
 from exporter.kube.status import WatchStatus
 from exporter.kube.watcher import Watcher
-from exporter.model import probing, resources
+from exporter.model import resources
 from exporter.model.changes import Change, Sync, TimePassed
 from exporter.model.report import Report, Severity
 from exporter.model.resources import Scope
 from exporter.preflight import fetch
 from exporter.preflight.standing import Standing
-from exporter.probes import table
+from exporter.probes import asking, table
 from exporter.probes.prober import Prober
 from exporter.probes.source import ProbesSource
 from exporter.report import news
@@ -213,7 +213,7 @@ async def run(configuration: Configuration, *, give_up: Callable[[], None]) -> N
             )
         )
         prober = Prober(
-            await stack.enter_async_context(Api(credentials, deadline=probing.DEADLINE)),
+            await stack.enter_async_context(asking.own_api(credentials)),
             namespace=configuration.probing.namespace,
             eager=lambda: folded.active,
             emit=journal.emit,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pathlib
+import socket
 import sys
 from typing import Final
 
@@ -65,6 +66,7 @@ def command(scenario: str, speed: float, port: int, *, once: bool) -> exits.Exit
         story = sim.load(scenario, guests=None if pathlib.Path(scenario).suffix else _GUESTS)
     except sim.ScenarioError as error:
         raise errors.UsageError(str(error)) from error
+    _check_free(int(port))
     plan = stage.Plan(
         scenario=story,
         speed=speed,
@@ -77,3 +79,11 @@ def command(scenario: str, speed: float, port: int, *, once: bool) -> exits.Exit
         reports = asyncio.run(stage.play(plan, screen))
     tables.show(reports, sys.stdout)
     return exits.Exit.OK
+
+
+def _check_free(port: int) -> None:
+    """Before anything is started. Raises UsageError: somebody listens there, or we may not."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise errors.UsageError(f"--port {port}: {os.strerror(error.errno or 0)}") from error

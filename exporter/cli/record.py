@@ -19,7 +19,7 @@ from exporter.kube.kinds import quantity
 from exporter.kube.namespace import InstallNamespace
 from exporter.kube.reflector import Surroundings
 from exporter.kube.watcher import Watcher
-from exporter.model import probing
+from exporter.probes import asking
 from exporter.probes.prober import Prober
 from exporter.recording.recorder import WATCHED, Recorder
 from exporter.recording.writer import Writer
@@ -128,9 +128,12 @@ async def _record(
         )
         roots = {"watcher": Watcher(surroundings, specs=WATCHED).run}
         if probing_ is not None:
-            deadline = await stack.enter_async_context(Api(credentials, deadline=probing.DEADLINE))
             prober = Prober(
-                deadline, namespace=probing_.namespace, eager=lambda: True, emit=recorder.probed, clock=clock
+                await stack.enter_async_context(asking.own_api(credentials)),
+                namespace=probing_.namespace,
+                eager=lambda: True,
+                emit=recorder.probed,
+                clock=clock,
             )
             roots["prober"] = prober.run
         _LOG.info("recording", extra={"file": str(path), "server": credentials.server})

@@ -106,6 +106,7 @@ def _shortened(pace: float) -> list[str]:
         "--judgement-delay": max(_LEAST_JUDGEMENT, usual.judgement_delay / pace),
         "--duplicate-launchers-after": max(_LEAST_JUDGEMENT, usual.duplicate_launchers_after / pace),
         "--stalled-after": max(usual.stalled_after / pace, 40.0),  # a new leader takes 18 s at any pace
+        "--objective-api-disruption": max(_LEAST_JUDGEMENT, objectives.api_disruption / pace),
         "--objective-rollout-stall": max(objectives.rollout_stall / pace, 60.0),
     }
     return [f"{flag}={value:g}" for flag, value in seconds.items()]

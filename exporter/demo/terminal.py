@@ -28,7 +28,10 @@ _STYLES: Final = {
 }
 _SEVERITIES: Final = {Severity.INFO: Tone.PLAIN, Severity.WARNING: Tone.WARN, Severity.CRITICAL: Tone.BAD}
 _EVENTS_SHOWN: Final = 8
+_LEAST_EVENTS: Final = 3
 _BAR: Final = 40
+_SPACE: Final = Text()
+"""An empty line, which only a terminal with room for it gets."""
 
 
 class Line(NamedTuple):
@@ -131,7 +134,8 @@ class Lively:
         self._reports: Sequence[Report] = ()
         self._now = 0.0
         self._over = False
-        self._live = Live(self._picture(), console=console, refresh_per_second=4, get_renderable=self._picture)
+        self._console = console
+        self._live = Live(self.picture(), console=console, refresh_per_second=4, get_renderable=self.picture)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -150,13 +154,24 @@ class Lively:
     def over(self) -> None:
         self._over = True
 
-    def _picture(self) -> RenderableType:
-        return Padding(Group(*self._parts()), (1, 2))
+    def picture(self) -> RenderableType:
+        """As much as the terminal has room for: in a low one fewer events, and then no empty lines."""
+        picture = self._drawn(list(self._events), roomy=True)
+        for roomy, least in ((True, _LEAST_EVENTS), (False, 0)):
+            for first in range(max(1, len(self._events) - least + 1)):
+                picture = self._drawn(list(self._events)[first:], roomy=roomy)
+                if len(self._console.render_lines(picture)) < self._console.height:
+                    return picture
+        return picture
 
-    def _parts(self) -> Iterator[RenderableType]:
-        yield Text.assemble(("KubeVirt upgrade exporter", "bold"), "  demonstration")
+    def _drawn(self, events: Sequence[Line], *, roomy: bool) -> RenderableType:
+        parts = [part for part in self._parts(events) if roomy or part is not _SPACE]
+        return Padding(Group(*parts), (int(roomy), 2))
+
+    def _parts(self, events: Sequence[Line]) -> Iterator[RenderableType]:
+        yield Text.assemble(("KubeVirt upgrade exporter", "bold"), "  watching a simulated cluster")
         yield Text(f"{self._scenario.name}: {self._scenario.about}", style="bright_black")
-        yield Text()
+        yield _SPACE
         if not self._addresses:
             yield Text("Starting…", style=_STYLES[Tone.MUTED])
             return
@@ -166,15 +181,15 @@ class Lively:
             yield from _session(self._reports[-1], self._now)
         else:
             yield Text("Watching: no session seen yet. The upgrade is about to begin.", style=_STYLES[Tone.PLAIN])
-        if self._events:
+        if events:
             yield Rule(style="bright_black")
             yield _grid(
                 (Text(_since_the_start(line, self._reports), style="bright_black"), _said(line.tone, line.words))
-                for line in self._events
+                for line in events
             )
         yield Rule(style="bright_black")
-        ends = "The scenario is over; look around. " if self._over else ""
-        yield Text(f"{ends}Ctrl-C ends everything that was started here.", style="bright_black")
+        ends = "The scenario is over; look around. " if self._over else "Open the status page in a browser. "
+        yield Text(f"{ends}Ctrl-C ends all that was started.", style="bright_black")
 
 
 def screen(console: Console, scenario: sim.Scenario) -> Lively | Plain:
@@ -191,9 +206,9 @@ def _session(report: Report, now: float) -> Iterator[RenderableType]:
         f"  {report.phase.replace('_', ' ')}, {duration(round(max(0.0, until - report.started_at)))}",
     )
     yield Text(stands.why)
-    yield Text()
+    yield _SPACE
     yield _bars(report, now)
-    yield Text()
+    yield _SPACE
     yield _guests(report)
 
 

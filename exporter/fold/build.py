@@ -17,7 +17,7 @@ from exporter.concerns.versions import Versions
 from exporter.model.report import Report
 from exporter.report.evidence import Evidence
 from exporter.report.inheritance import Inheritance
-from exporter.tracker import sessions
+from exporter.tracker import obstacles, sessions
 from exporter.tracker.tracker import Tracker
 
 
@@ -51,7 +51,6 @@ def report(
 ) -> Report:
     """The document about a session as of now (its end, if that is earlier), with what others knew of it."""
     until = now if session.ended is None else min(now, session.ended)
-    stalled = tracker.rollouts.stalled(now) if tracker.sync.ready else ()
     draft = Report(
         from_version=session.from_version or None,
         to_version=session.to_version or None,
@@ -61,7 +60,7 @@ def report(
         exporter_version=parts.exporter_version,
         phase=session.phase,
         progress=round(session.progress, 4),
-        stalled=stalled,
+        stalled=_stalled(tracker, now),
         started_at=session.started,
         reported_complete_at=session.reported,
         observed_complete_at=session.observed,
@@ -96,6 +95,7 @@ def evidence(
         handler_waves=1 + math.ceil((nodes - 1) / math.ceil(nodes / 10)) if nodes else None,
         handler_grace=session.handler_grace,
         longest_pause=tracker.rollouts.longest_pause(now),
+        obstacles=_obstacles(tracker, _stalled(tracker, now)),
         out_of_order=tuple(tracker.rollouts.out_of_order(session)),
         relapsed=session.relapsed,
         failed_updates=failed,
@@ -106,3 +106,20 @@ def evidence(
         operator_version=tracker.kubevirt.operator_version if tracker.kubevirt is not None else "",
         broken=broken,
     )
+
+
+def _obstacles(tracker: Tracker, stalled: tuple[str, ...]) -> dict[str, str]:
+    """Of each stalled component."""
+    found = {}
+    for name in stalled:
+        component = tracker.components.get(name)
+        if component is None:
+            continue
+        if said := obstacles.words(component.pods.values(), tracker.rollouts.target(component)):
+            found[name] = said
+    return found
+
+
+def _stalled(tracker: Tracker, now: float) -> tuple[str, ...]:
+    """Components that stand still, once there is enough to tell."""
+    return tracker.rollouts.stalled(now) if tracker.sync.ready else ()

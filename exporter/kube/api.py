@@ -31,6 +31,9 @@ REFUSAL_BYTES: Final = 16_384
 MESSAGE_CHARACTERS: Final = 200
 """Of what the server says, in our messages."""
 
+CONNECTIONS: Final = 100
+"""At the same time, for each kind of connection: more requests than that wait."""
+
 FAREWELL_STEP: Final = 0.002
 FAREWELL_STEPS: Final = 250
 """Half a second: TLS connections end a moment after the library has forgotten them."""
@@ -66,10 +69,12 @@ class Stream:
 class _Rest(rest.RESTClientObject):
     """The library's TLS and proxy settings; the sessions are for our own requests."""
 
-    def session(self, *, reuse: bool, sockets: weakref.WeakSet[socket.socket]) -> aiohttp.ClientSession:
+    def session(
+        self, *, reuse: bool, connections: int, sockets: weakref.WeakSet[socket.socket]
+    ) -> aiohttp.ClientSession:
         """A session for these credentials; without reuse, each request opens a connection of its own.
 
-        What it opens is added to `sockets`.
+        It opens at most so many at a time, 0 for as many as it needs; they are added to `sockets`.
         """
 
         def factory(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -78,7 +83,7 @@ class _Rest(rest.RESTClientObject):
             return opened
 
         connector = aiohttp.TCPConnector(
-            ssl=self.ssl_context, limit=self.maxsize, force_close=not reuse, socket_factory=factory
+            ssl=self.ssl_context, limit=connections, force_close=not reuse, socket_factory=factory
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -92,12 +97,14 @@ class _Rest(rest.RESTClientObject):
 class Api:
     """The API server. Use it as an async context manager; `deadline` is for each request, in seconds.
 
-    Connections are kept and shared. Certificates that have been replaced on disk are used for new connections.
+    Connections are kept and shared; a request waits where there are as many as `connections`, unless that is 0.
+    Certificates that have been replaced on disk are used for new connections.
     """
 
-    def __init__(self, access: Access, *, deadline: float) -> None:
+    def __init__(self, access: Access, *, deadline: float, connections: int = CONNECTIONS) -> None:
         self.access = access
         self.deadline = deadline
+        self._connections = connections
         self._rest = _Rest(access.configuration)
         self._proxy = access.configuration.proxy or _environments_proxy(access.server)
         self._fingerprint = access.fingerprint
@@ -233,7 +240,9 @@ class Api:
 
     def _session(self, *, reuse: bool) -> aiohttp.ClientSession:
         if reuse not in self._sessions:
-            self._sessions[reuse] = self._rest.session(reuse=reuse, sockets=self._sockets)
+            self._sessions[reuse] = self._rest.session(
+                reuse=reuse, connections=self._connections, sockets=self._sockets
+            )
         return self._sessions[reuse]
 
     def _take_new_certificates(self) -> None:

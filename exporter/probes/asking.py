@@ -4,10 +4,19 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
+from exporter.kube.access import Access
 from exporter.kube.api import USER_AGENT, Api, Response
 from exporter.model import probing
 
 JSON: Final = "application/json"
+
+
+def own_api(access: Access) -> Api:
+    """For probes alone: requests that hang would take connections from others.
+
+    It has as many as there are requests, whose number the runner bounds: one that waited would leave in a later second.
+    """
+    return Api(access, deadline=probing.DEADLINE, connections=0)
 
 
 class Ask:

@@ -32,6 +32,7 @@ PROBE: Final = "manifest"
 
 _FILE: Final = re.compile(r"(?P<name>[a-z-]+)-(?P<release>\d+\.\d+)\.yaml")
 _WARNING: Final = re.compile(r'^\d{3} \S+ "(?P<text>.*)"$')
+_QUOTED_PAIR: Final = re.compile(r"\\(.)")
 _UNKNOWN_FIELDS: Final = ("unknown field", "strict decoding error")
 
 _LOG: Final = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Verdict(enum.Enum):
     """Its API version is not served, or the namespace does not exist."""
     NOT_PERMITTED = "not_permitted"
     NO_ANSWER = "no_answer"
+    """None, or one of a server in trouble, which says nothing about the manifest."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +198,8 @@ def _refusal(refused: result.ProbeResult, response: Response) -> Verdict:
             return Verdict.NOT_FOUND
         case 400 | 422:
             return Verdict.REFUSED_SCHEMA
+        case code if code == 429 or code >= 500:
+            return Verdict.NO_ANSWER
         case _:
             return Verdict.REFUSED_OTHER
 
@@ -205,4 +209,4 @@ def _warnings(response: Response) -> Iterator[str]:
     for name, value in response.headers.items():
         if name.lower() == "warning":
             match = _WARNING.match(value)
-            yield match["text"] if match else value
+            yield _QUOTED_PAIR.sub(r"\1", match["text"]) if match else value

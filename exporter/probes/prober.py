@@ -17,7 +17,7 @@ from exporter.probes.table import table
 class Prober:
     """Probes for ever, once `run`. `namespace` is where we may create as dry runs; empty for nowhere.
 
-    `api` should be the prober's own: requests that hang would take connections from others.
+    `api` comes from `asking.own_api`.
     """
 
     def __init__(

@@ -12,6 +12,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     handler_grace: float
     longest_pause: float
     """Longest time without progress of the component whose turn it was."""
+    obstacles: dict[str, str]
+    """What stalled components wait for, in words; only where that can be told."""
     out_of_order: tuple[tuple[str, str], ...]
     relapsed: bool
     failed_updates: int

@@ -83,7 +83,7 @@ def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
     """In the order in which somebody should read them."""
     for name in evidence.broken:
         yield _finding(Check.BROKEN, f"our part {name} failed: what it says has stopped; see the log")
-    yield from _critical(report)
+    yield from _critical(report, evidence)
     yield from _warnings(report, evidence)
     yield from _storage(report)
     if report.phase is Phase.SUPERSEDED:
@@ -94,7 +94,7 @@ def _findings(report: Report, evidence: Evidence) -> Iterator[Finding]:
         yield _finding(Check.CLOSED, f"a person closed the session {when} the rollout was complete")
 
 
-def _critical(report: Report) -> Iterator[Finding]:
+def _critical(report: Report, evidence: Evidence) -> Iterator[Finding]:
     continuity = report.continuity
     if continuity.duplicate_launchers:
         yield _finding(
@@ -106,7 +106,8 @@ def _critical(report: Report) -> Iterator[Finding]:
         reasons = ", ".join(f"{reason} {count}" for reason, count in charged.items())
         yield _finding(Check.INTERRUPTED, f"guests interrupted: {sum(charged.values())} ({reasons})")
     for name in report.stalled:
-        yield _finding(Check.STALLED, f"{name} makes no progress")
+        why = evidence.obstacles.get(name)
+        yield _finding(Check.STALLED, f"{name} makes no progress{f': {why}' if why else ''}")
     for resource, entry in report.retention.objects.items():
         if entry.lost:
             yield _finding(Check.LOST, f"{resource} lost: {entry.lost}")

@@ -23,7 +23,10 @@ class Generation(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One served resource. `versions`: the served ones, preferred first; `storage`: what objects are kept in."""
+    """One served resource. `versions`: the served ones, preferred first; `storage`: what objects are kept in.
+
+    `warnings`: pairs of a deprecated version and what its clients are told.
+    """
 
     group: str
     versions: tuple[str, ...]
@@ -35,7 +38,7 @@ class Resource:
     status_subresource: bool = False
     custom: bool = False
     short_names: tuple[str, ...] = field(default=())
-    deprecated: tuple[str, ...] = field(default=())
+    warnings: tuple[tuple[str, str], ...] = field(default=())
 
     @property
     def key(self) -> str:
@@ -142,8 +145,21 @@ def from_definition(definition: JSON) -> Resource:
         status_subresource=with_status,
         custom=True,
         short_names=tuple(spec["names"].get("shortNames") or ()),
-        deprecated=tuple(version["name"] for version in spec["versions"] if version.get("deprecated")),
+        warnings=tuple(
+            (version["name"], version.get("deprecationWarning") or _deprecation(version["name"], spec))
+            for version in spec["versions"]
+            if version.get("deprecated")
+        ),
     )
+
+
+def _deprecation(version: str, spec: JSON) -> str:
+    """In the API server's words: with a better version, if there is one that is served and not deprecated itself."""
+    group, kind = spec["group"], spec["names"]["kind"]
+    good = [other["name"] for other in spec["versions"] if other.get("served") and not other.get("deprecated")]
+    better = [name for name in by_priority(good) if _priority(name) < _priority(version)]
+    instead = f"; use {group}/{better[0]} {kind}" if better else ""
+    return f"{group}/{version} {kind} is deprecated{instead}"
 
 
 def _has_status(spec: JSON) -> bool:

@@ -163,14 +163,25 @@ class Cluster:
             self._define(body)
         return body
 
-    def delete(self, resource: str, name: str, namespace: str = "", *, uid: str = "", dry_run: bool = False) -> JSON:
-        """Delete; an object with finalizers is only marked. The answer is the object as it last was."""
+    def delete(
+        self, resource: str, name: str, namespace: str = "", *, uid: str = "", version: str = "", dry_run: bool = False
+    ) -> JSON:
+        """Delete; an object with finalizers is only marked. The answer is the object as it last was.
+
+        `uid` and `version` are preconditions.
+        """
         known = self._resources[resource]
         body = self.get(resource, name, namespace)
         if uid and uid != body["metadata"]["uid"]:
             why = (
                 f"the UID in the precondition ({uid}) does not match the UID in record ({body['metadata']['uid']}). "
                 "The object might have been deleted and then recreated"
+            )
+            raise refusals.conflict(known.kind, known.group, name, why)
+        if version and version != body["metadata"]["resourceVersion"]:
+            why = (
+                f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
+                f"({body['metadata']['resourceVersion']}). The object might have been modified"
             )
             raise refusals.conflict(known.kind, known.group, name, why)
         if dry_run:
@@ -181,6 +192,8 @@ class Cluster:
             if not body["metadata"].get("deletionTimestamp"):
                 body["metadata"]["deletionTimestamp"] = times.seconds(self.clock())
                 body["metadata"]["deletionGracePeriodSeconds"] = 0
+                if body["metadata"].get("generation"):
+                    body["metadata"]["generation"] += 1  # to be deleted is something to be reconciled
                 self._write(known, (namespace, name), body)
             return body
         self._remove(known, (namespace, name))

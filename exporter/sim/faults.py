@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from exporter.sim.refusals import Refusal
@@ -63,7 +63,7 @@ class Fault:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Active:
     """A fault that is on. `hits` counts the requests it struck."""
 
@@ -96,6 +96,9 @@ class FaultTable:
 
     def on_change(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
+
+    def __iter__(self) -> Iterator[Active]:
+        return iter(self._active)
 
     def add(self, fault: Fault) -> Active:
         active = Active(fault=fault, since=self._clock())

@@ -1,6 +1,7 @@
 """Label and field selectors: from the query of a request to a predicate on labels and fields.
 
-Grammar of labels: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`; of fields: `a=b`, `a==b`, `a!=b`.
+Grammar of labels: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`, `a<1`; of fields:
+`a=b`, `a==b`, `a!=b`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ Predicate = Callable[[Fields, Fields], bool]
 _Term = Callable[[Fields], bool]
 
 _NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
-_SET = re.compile(rf"^({_NAME})\s+(in|notin)\s+\(([^()]*)\)$")
+_SET = re.compile(rf"^({_NAME})\s+(in|notin)\s*\(([^()]*)\)$")
 _EQUAL = re.compile(rf"^({_NAME})\s*(==|=|!=)\s*([-A-Za-z0-9_.]*)$")
+_NUMBER = re.compile(rf"^({_NAME})\s*([<>])\s*(-?[0-9]+)$")
 _EXISTS = re.compile(rf"^(!?)\s*({_NAME})$")
 _FIELDS = {"metadata.name", "metadata.namespace"}
 _POD_FIELDS = {"spec.nodeName", "status.phase"}
@@ -32,8 +34,8 @@ def compile_selectors(labels: str, fields: str, *, pods: bool) -> Predicate | No
 
 
 def _split(text: str) -> list[str]:
-    """At commas outside of parentheses."""
-    return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
+    """At commas outside of parentheses. What is empty beside a comma is refused later."""
+    return [part.strip() for part in re.split(r",(?![^(]*\))", text)] if text.strip() else []
 
 
 def _label_term(text: str) -> _Term:
@@ -48,10 +50,22 @@ def _label_term(text: str) -> _Term:
         if operator == "!=":
             return lambda have: have.get(name) != value
         return lambda have: have.get(name) == value
+    if found := _NUMBER.match(text):
+        name, operator, value = found.groups()
+        return lambda have: _compares(have.get(name, ""), operator, int(value))
     if found := _EXISTS.match(text):
         negated, name = found.groups()
         return lambda have: (name not in have) if negated else (name in have)
     raise refusals.bad_request(f'unable to parse requirement: invalid label selector "{text}"')
+
+
+def _compares(have: str, operator: str, limit: int) -> bool:
+    """A label that is no number is neither more nor less."""
+    try:
+        number = int(have)
+    except ValueError:
+        return False
+    return number > limit if operator == ">" else number < limit
 
 
 def _field_term(text: str, *, pods: bool) -> _Term:

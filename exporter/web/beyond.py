@@ -1,13 +1,13 @@
 """The parts of the page that look beyond one session: what we see of the cluster, and the history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from exporter.kube.status import WatchStatus
 from exporter.model.changes import Sync
 from exporter.model.report import Report, Verdict
 from exporter.report import slos
-from exporter.web import headline, standing
+from exporter.web import headline, standing, vision
 from exporter.web.blocks import card, on_demand, table
 from exporter.web.markup import Html, el, together
 from exporter.web.status import Status
@@ -47,7 +47,7 @@ def sight(status: Status) -> Html:
             f" {current} of {len(status.resources)} resources are current",
             f", {absent} not in this cluster." if absent else ".",
         ),
-        el("ul", *map(_unseen, unseen), class_="list") if unseen else None,
+        el("ul", *_unseen(unseen), class_="list") if unseen else None,
         on_demand(
             "resources",
             "All resources",
@@ -56,12 +56,16 @@ def sight(status: Status) -> Html:
     )
 
 
-def _unseen(resource: WatchStatus) -> Html:
-    return el("li", badge(*_SYNC[resource.sync]), " ", resource.resource)
+def _unseen(unseen: Sequence[WatchStatus]) -> Iterator[Html]:
+    """By state: when the API is away, all watches are cut, and one line says it."""
+    for sync in _SYNC:
+        if names := [resource.resource for resource in unseen if resource.sync is sync]:
+            yield el("li", badge(*_SYNC[sync]), el("span", vision.named(names)))
 
 
-def history(reports: Sequence[Report], now: float) -> Html:
+def history(reports: Sequence[Report], status: Status) -> Html:
     """All sessions, newest first."""
+    now = status.now
 
     def row(report: Report) -> tuple[str, ...]:
         until = now if report.ended_at is None else report.ended_at
@@ -72,7 +76,7 @@ def history(reports: Sequence[Report], now: float) -> Html:
             percent(report.progress),
             amount(report.continuity.interrupted.total),
             _worst_disruption(report),
-            _verdict(report),
+            _verdict(report, status),
         )
 
     columns = ("Session", "Started", "Took", "Progress", "Interrupted", "API disruption", "Verdict")
@@ -85,8 +89,8 @@ def _worst_disruption(report: Report) -> str:
     return amount(None) if worst is None else duration(worst)
 
 
-def _verdict(report: Report) -> Html:
+def _verdict(report: Report, status: Status) -> Html:
     if report.verdict is not None:
         return badge(_VERDICTS[report.verdict], report.verdict.value)
-    stands = standing.of(report)
+    stands = standing.seen(report, status)
     return badge(stands.tone, stands.word.lower())

@@ -6,7 +6,7 @@ from typing import Final
 from exporter.model import resources
 from exporter.model.changes import Sync
 from exporter.model.report import Phase, Report, SessionKind
-from exporter.web import standing
+from exporter.web import standing, vision
 from exporter.web.markup import Html, el, together
 from exporter.web.status import Status
 from exporter.web.wording import Tone, ago, badge, duration, moment, muted, percent
@@ -35,13 +35,17 @@ def title(reports: Sequence[Report], status: Status) -> str:
     """For the tab of the browser: the state first, since tabs are narrow."""
     latest = reports[-1] if reports else None
     if latest is None or latest.phase.over:
+        if vision.blind_since(status) is not None:
+            return f"{standing.BLIND} · KubeVirt upgrades"
         return "Watching · KubeVirt upgrades" if status.ready else "Starting · KubeVirt upgrades"
-    return f"{percent(latest.progress)} {standing.of(latest).word} · {path(latest)}"
+    return f"{percent(latest.progress)} {standing.seen(latest, status).word} · {path(latest)}"
 
 
-def tone(reports: Sequence[Report]) -> Tone:
+def tone(reports: Sequence[Report], status: Status) -> Tone:
     """Of the latest session; none is neither good nor bad."""
-    return standing.of(reports[-1]).tone if reports else Tone.PLAIN
+    if reports:
+        return standing.seen(reports[-1], status).tone
+    return Tone.PLAIN if vision.blind_since(status) is None else Tone.UNKNOWN
 
 
 def path(report: Report) -> str:
@@ -69,6 +73,9 @@ def _starting(status: Status) -> Html:
 
 
 def _idle(status: Status) -> Html:
+    blind = vision.blind_since(status)
+    if blind is not None:
+        return _no_session(Tone.UNKNOWN, standing.BLIND, "No session seen yet", vision.away(blind, status))
     kubevirts = next((resource for resource in status.resources if resource.resource == resources.KUBEVIRTS), None)
     match kubevirts.sync if kubevirts is not None else None:
         case Sync.FORBIDDEN:
@@ -94,15 +101,17 @@ def _no_session(tone: Tone, word: str, heading: str, why: str) -> Html:
 
 
 def _session(report: Report, status: Status) -> Html:
-    stands = standing.of(report)
+    stands = standing.seen(report, status)
+    said = stands.word == standing.BLIND
     return el(
         "section",
         el("p", badge(stands.tone, stands.word), el("span", kind(report), class_="kind"), class_="standing"),
         el("h1", path(report)),
-        el("p", stands.why, _if_it_ended_now(report), class_="why"),
+        el("p", stands.why, None if said else _if_it_ended_now(report), class_="why"),
+        None if said else vision.warning(status),
         _far("Control plane", report.progress, percent(report.progress), stands.tone),
         _guests(report),
-        _steps(report),
+        _steps(report, blind=vision.blind_since(status) is not None),
         el("dl", *_facts(report, status.now), class_="facts"),
         class_=f"headline {stands.tone.value}",
     )
@@ -132,10 +141,11 @@ def _guests(report: Report) -> Html | None:
     return _far("Guests updated", done / guests if guests else 1.0, f"{done}/{guests}", tone)
 
 
-def _steps(report: Report) -> Html:
+def _steps(report: Report, *, blind: bool) -> Html:
     """Where the session is among its phases."""
     if report.phase.over:
-        return el("p", f"{_ENDS[report.phase]}. No session is under way; watching.", class_="phase")
+        now = "Whether another one is under way cannot be seen." if blind else "No session is under way; watching."
+        return el("p", f"{_ENDS[report.phase]}. {now}", class_="phase")
     order = [phase for phase, _ in _STEPS]
     current = order.index(report.phase)
     return el(

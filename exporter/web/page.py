@@ -59,7 +59,7 @@ def _hash(name: str) -> str:
 
 
 def _head(reports: Sequence[Report], status: Status) -> Html:
-    colour = _ICON_COLOURS[headline.tone(reports)]
+    colour = _ICON_COLOURS[headline.tone(reports, status)]
     icon = (
         "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
         f"%3Ccircle cx='8' cy='8' r='7' fill='%23{colour}'/%3E%3C/svg%3E"
@@ -113,4 +113,4 @@ def _sections(reports: Sequence[Report], status: Status) -> Iterator[Html | None
     left = sections.guests(latest), sections.api(latest), sections.leaders(latest)
     right = sections.objectives(latest), sections.retention(latest), beyond.sight(status)
     yield el("div", el("div", *left), el("div", *right), class_="columns")
-    yield beyond.history(reports, now)
+    yield beyond.history(reports, status)

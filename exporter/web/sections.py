@@ -154,35 +154,59 @@ def objectives(report: Report) -> Html:
 def api(report: Report) -> Html:
     """What the probes saw: those with something to say at once, all of them on demand; and what versions bar."""
     probes, lost, blocked = report.api.probes, report.api.versions_lost, report.api.storage_blocked
-    remarkable = [probe for probe in probes if not probe.measured_seconds or any(probe.failures.values())]
+    over = report.phase.over
+    everywhere = any(_unsettled(probe, over=over) for probe in probes if probe.probe == slos.CONTROL_PROBE)
+    remarkable = [probe for probe in probes if _remarkable(probe, unsettled=not over and not everywhere)]
     return card(
         "API",
-        _measured(probes) if probes else nothing("No probe has reported: unknown."),
-        _probes(remarkable) if remarkable else None,
-        on_demand("probes", "All probes", _probes(probes)) if probes else None,
+        _measured(probes, over=over) if probes else nothing("No probe has reported: unknown."),
+        _probes(remarkable, over=over) if remarkable else None,
+        on_demand("probes", "All probes", _probes(probes, over=over)) if probes else None,
         el("p", badge(Tone.WARN, "no longer served"), " ", ", ".join(lost)) if lost else None,
         el("p", badge(Tone.WARN, "storage version"), " ", ", ".join(blocked)) if blocked else None,
     )
 
 
-def _measured(probes: Sequence[ProbeReport]) -> Html:
+def _remarkable(probe: ProbeReport, *, unsettled: bool) -> bool:
+    """Time of the whole cluster's API is the same for all of them, and said once."""
+    told = probe.disruption_seconds or probe.client_seconds or (unsettled and _unsettled(probe, over=False))
+    return bool(told) or not probe.measured_seconds
+
+
+def _unsettled(probe: ProbeReport, *, over: bool) -> float:
+    """Failed seconds of which it is not known yet whose they are: the control probe may still be waiting."""
+    known = probe.disruption_seconds + probe.cluster_seconds + probe.client_seconds
+    return 0.0 if over else max(0.0, sum(probe.failures.values()) - known)
+
+
+def _measured(probes: Sequence[ProbeReport], *, over: bool) -> Html:
     """All probes in one line."""
     disturbed = sum(1 for probe in probes if probe.disruption_seconds)
     least = min(probe.measured_seconds for probe in probes)
+    away = max(probe.cluster_seconds for probe in probes)
+    unsettled = max(_unsettled(probe, over=over) for probe in probes)
     if disturbed:
         state = badge(Tone.WARN, f"{disturbed} disrupted")
+    elif not least:
+        state = badge(Tone.UNKNOWN, "not all measured")
     else:
-        state = badge(Tone.OK, "no disruption") if least else badge(Tone.UNKNOWN, "not all measured")
-    return el("p", state, f" {len(probes)} probes, each measured for {duration(least)} at least.")
+        state = badge(Tone.WARN, "cluster was away") if away else badge(Tone.OK, "no disruption")
+    return el(
+        "p",
+        state,
+        f" {len(probes)} probes, each measured for {duration(least)} at least.",
+        f" The whole cluster's API was away for {duration(away)}: not charged to KubeVirt." if away else None,
+        f" Whose fault the last {duration(unsettled)} are is not settled yet." if unsettled else None,
+    )
 
 
-def _probes(probes: Sequence[ProbeReport]) -> Html:
+def _probes(probes: Sequence[ProbeReport], *, over: bool) -> Html:
     def row(probe: ProbeReport) -> tuple[str, ...]:
         failed = counts(probe.failures.items())
         return (
             together([probe.probe, el("small", f"{probe.connection} connection")]),
             together([_disruption(probe), el("small", failed) if failed else None]),
-            _not_charged(probe),
+            _not_charged(probe, over=over),
             duration(probe.measured_seconds),
         )
 
@@ -197,8 +221,12 @@ def _disruption(probe: ProbeReport) -> Html:
     return badge(Tone.WARN, duration(probe.disruption_seconds))
 
 
-def _not_charged(probe: ProbeReport) -> str:
-    parts = (("whole cluster", probe.cluster_seconds), ("our side", probe.client_seconds))
+def _not_charged(probe: ProbeReport, *, over: bool) -> str:
+    parts = (
+        ("whole cluster", probe.cluster_seconds),
+        ("our side", probe.client_seconds),
+        ("not settled yet", _unsettled(probe, over=over)),
+    )
     return ", ".join(f"{duration(seconds)} {whose}" for whose, seconds in parts if seconds) or "none"
 
 

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 from exporter.model.report import ComponentReport, Report, Severity, SloReport, SloState, Verdict
 from exporter.report import slos
+from exporter.web import vision
+from exporter.web.status import Status
 from exporter.web.wording import Tone, duration
 
 SLO_NAMES: Final = {
@@ -19,16 +21,25 @@ SLO_NAMES: Final = {
     slos.LEADER: "leader hand-over",
     slos.RETENTION: "retention",
 }
+BLIND: Final = "Blind"
 OPEN_UNTIL_DONE: Final = (slos.ROLLOUT, slos.FRESHNESS)
 """Unknown until the rollout is complete: that says nothing against it."""
 
 
 class Standing(NamedTuple):
-    """`word` names the tone; `why` is a sentence."""
+    """`word` names the tone; `why` is a sentence or two."""
 
     tone: Tone
     word: str
     why: str
+
+
+def seen(report: Report, status: Status) -> Standing:
+    """Where the session stands, as far as we see: while it goes on and we do not, nobody can say that it is well."""
+    stands, since = of(report), vision.blind_since(status)
+    if since is None or report.phase.over or stands.tone is Tone.BAD:
+        return stands
+    return Standing(Tone.UNKNOWN, BLIND, vision.away(since, status))
 
 
 def of(report: Report) -> Standing:
@@ -38,7 +49,7 @@ def of(report: Report) -> Standing:
     unknown = [slo for slo in deciding if slo.state is SloState.UNKNOWN]
     match report.verdict:
         case Verdict.FAILED:
-            return Standing(Tone.BAD, "Failed", f"Objective missed: {exhausted}.")
+            return Standing(Tone.BAD, "Failed", " ".join([f"Objective missed: {exhausted}.", *_stalled(report)]))
         case Verdict.PASSED:
             return Standing(Tone.OK, "Passed", "Every deciding objective was observed and met.")
         case Verdict.INCONCLUSIVE:
@@ -50,7 +61,7 @@ def of(report: Report) -> Standing:
 def _open(report: Report, unknown: list[SloReport]) -> Standing:
     """No verdict yet."""
     if report.stalled:
-        return Standing(Tone.BAD, "Stalled", f"No progress of {', '.join(report.stalled)}.")
+        return Standing(Tone.BAD, "Stalled", " ".join(_stalled(report)))
     critical = [finding.summary for finding in report.findings if finding.severity is Severity.CRITICAL]
     if critical:
         return Standing(Tone.BAD, "In trouble", f"{critical[0]}.")
@@ -61,6 +72,13 @@ def _open(report: Report, unknown: list[SloReport]) -> Standing:
     if unseen:
         return Standing(Tone.UNKNOWN, "Cannot tell", f"Not observed well enough so far: {_names(unseen)}.")
     return Standing(Tone.OK, "On track", "No objective missed so far.")
+
+
+def _stalled(report: Report) -> list[str]:
+    """What makes no progress and where, as the findings say it; empty where nothing is stalled."""
+    return [f"{finding.summary}." for finding in report.findings if finding.check == "stalled"] or [
+        f"{name} makes no progress." for name in report.stalled
+    ]
 
 
 def rollout(component: ComponentReport, report: Report, now: float) -> tuple[Tone, str]:

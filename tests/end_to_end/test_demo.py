@@ -117,6 +117,34 @@ def test_its_summary_is_the_truth(tmp_path: pathlib.Path) -> None:
     assert list(tmp_path.iterdir()) == [story]
 
 
+def test_an_outage_that_is_shorter_in_the_demo_fails_all_the_same(tmp_path: pathlib.Path) -> None:
+    """Ninety seconds of the story are six here: within the usual budget, and far over what was left of it."""
+    story = tmp_path / "story.yaml"
+    story.write_text("""
+about: virt-api is away.
+cluster: {version: v1.3.0, guests: 5, lease-seconds: 3}
+steps:
+  - {at: 20, do: upgrade, to: v1.4.0}
+  - {after: handler-started v1.4.0, plus: 5, do: stop-api, what: kubevirt-api, seconds: 90}
+ends: {after: handler-started v1.4.0, plus: 150}
+""")
+    process = subprocess.Popen(
+        demo("--scenario", str(story), "--speed", "5", "--once"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=REPOSITORY,
+        env=environment(tmp_path),
+    )
+    with process:
+        assert process.stdout is not None
+        verdict = next((line for line in process.stdout if "verdict:" in line), "no verdict")
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert "✕ verdict: failed" in verdict
+    assert "at most 3 s of disruption per probe" in rest
+
+
 @contextlib.contextmanager
 def in_a_terminal(command: list[str], folder: pathlib.Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The command in a terminal of its own, and the end of it at which a person sits."""
@@ -196,6 +224,15 @@ def test_a_scenario_that_does_not_exist_is_a_usage_error_that_names_those_that_d
     ended = subprocess.run(demo("--scenario", "dance"), capture_output=True, text=True, cwd=REPOSITORY, check=False)
     assert ended.returncode == 3
     assert "dance: no such scenario; there are: clean, " in ended.stderr
+
+
+def test_a_port_that_is_taken_is_a_usage_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(demo("--port", str(port)), capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert ended.returncode == 3
+    assert ended.stdout == ""
+    assert ended.stderr == f"kubevirt-upgrade-exporter: --port {port}: Address already in use\n"
 
 
 def test_scenarios_are_listed() -> None:

@@ -46,6 +46,13 @@ CONTRAST: Final = """
 """
 
 
+OVERFLOWING: Final = """
+[...document.querySelectorAll("section")].filter((card) => card.scrollWidth > card.clientWidth).map((card) =>
+  card.innerText.slice(0, 40))
+"""
+"""Cards that something sticks out of."""
+
+
 class Content:
     """One scene after the other, as the test says."""
 
@@ -82,6 +89,7 @@ async def test_every_scene_is_readable_on_a_phone_and_a_desktop_in_light_and_dar
                     await browser.open(url)
                     await browser.ask("for (const hidden of document.querySelectorAll('details')) hidden.open = true")
                     assert await browser.ask("document.scrollingElement.scrollWidth") <= width, where
+                    assert await browser.ask(OVERFLOWING) == [], where
                     contrast, text = await browser.ask(CONTRAST)
                     assert contrast >= 4.5, f"{where}: {text}"
         assert browser.complaints == []

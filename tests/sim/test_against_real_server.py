@@ -34,7 +34,15 @@ DEFINITION: JSON = {
         "scope": "Namespaced",
         "versions": [
             {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": SCHEMA},
-            {"name": "v1alpha1", "served": True, "storage": False, "schema": SCHEMA},
+            {"name": "v1alpha1", "served": True, "storage": False, "schema": SCHEMA, "deprecated": True},
+            {
+                "name": "v2alpha1",
+                "served": True,
+                "storage": False,
+                "schema": SCHEMA,
+                "deprecated": True,
+                "deprecationWarning": 'widgets are "old" now',
+            },
         ],
     },
 }
@@ -100,6 +108,9 @@ REQUESTS = (
     post("create with status", WIDGETS, {**widget("w3"), "status": {"phase": "x"}}),
     post("create without namespace", WIDGETS.replace("/namespaces/default", ""), widget("w4")),
     get("in another version", WIDGETS.replace("/v1/", "/v1alpha1/") + "/w1"),
+    get("in a version with its own warning", WIDGETS.replace("/v1/", "/v2alpha1/") + "/w1"),
+    get("nobody in an old version", WIDGETS.replace("/v1/", "/v1alpha1/") + "/nobody"),
+    get("list in an old version", WIDGETS.replace("/v1/", "/v1alpha1/")),
     get("metadata", f"{WIDGETS}/w1", accept=METADATA),
     get("first page", f"{WIDGETS}?limit=1"),
     get("list", WIDGETS),
@@ -107,12 +118,26 @@ REQUESTS = (
     get("list of builtins", LEASES),
     get("page of labelled", f"{WIDGETS}?labelSelector=a%3Db&limit=1"),
     get("labelled in set", f"{WIDGETS}?labelSelector=a+in+(b,c)&limit=1"),
+    get("labelled in set, without a space", f"{WIDGETS}?labelSelector=a+in(b)"),
+    get("labelled in set, with more spaces", f"{WIDGETS}?labelSelector=a+notin+(+c+,+d+)"),
+    get("labelled with a greater number", f"{WIDGETS}?labelSelector=a%3E1"),
+    get("selector that goes on", f"{WIDGETS}?labelSelector=a,", loosely=True),
     get("not labelled", f"{WIDGETS}?labelSelector=!a"),
     get("bad label selector", f"{WIDGETS}?labelSelector=a%3D%3D%3D", loosely=True),
     get("by name", f"{WIDGETS}?fieldSelector=metadata.name%3Dw2"),
     get("bad field selector", f"{WIDGETS}?fieldSelector=spec.x%3D1"),
     get("bad continue", f"{WIDGETS}?limit=1&continue=abc", loosely=True),
     get("version of the future", f"{WIDGETS}?resourceVersion=99999999"),
+    get("one of a version of the future", f"{WIDGETS}/w1?resourceVersion=99999999", loosely=True),
+    get("match without a version", f"{WIDGETS}?resourceVersionMatch=NotOlderThan", loosely=True),
+    get("match that is none", f"{WIDGETS}?resourceVersion=1&resourceVersionMatch=Nope", loosely=True),
+    post("create partly dry", f"{WIDGETS}?dryRun=Some", widget("w9"), loosely=True),
+    post("create with a bad name", WIDGETS, widget("Bad_Name"), loosely=True),
+    post("create with a bad beginning of a name", WIDGETS,
+         {**widget(""), "metadata": {"generateName": "Bad_"}}, loosely=True),
+    post("create with a bad label", WIDGETS, widget("w9", {"a": "b c"}), loosely=True),
+    post("create nothing known", WIDGETS, {"metadata": {"name": "w9"}}, loosely=True),
+    post("create what can only be a lease", f"{LEASES}?dryRun=All", {"metadata": {"name": "b"}}, loosely=True),
     get("version that is none", f"{WIDGETS}?resourceVersion=abc"),
     get("watch from a version that is none", f"{WIDGETS}?watch=1&resourceVersion=abc&timeoutSeconds=1"),
     get("watch from the future", f"{WIDGETS}?watch=1&resourceVersion=99999999&timeoutSeconds=1"),
@@ -140,6 +165,15 @@ REQUESTS = (
     get("status", f"{WIDGETS}/w1/status"),
     Request("delete of another uid", "DELETE", f"{WIDGETS}/w2", {"kind": "DeleteOptions", "apiVersion": "v1",
                                                                 "preconditions": {"uid": "nope"}}, loosely=True),
+    Request("delete of another version", "DELETE", f"{WIDGETS}/w2", {"kind": "DeleteOptions", "apiVersion": "v1",
+                                                                    "preconditions": {"resourceVersion": "1"}},
+            loosely=True),
+    patch("finalizer", {"metadata": {"finalizers": ["example.com/x"]}}, path=f"{WIDGETS}/w3"),
+    Request("delete what has a finalizer", "DELETE", f"{WIDGETS}/w3"),
+    Request("delete it again", "DELETE", f"{WIDGETS}/w3"),
+    patch("change it", {"spec": {"y": 5}}, path=f"{WIDGETS}/w3"),
+    patch("no finalizer", {"metadata": {"finalizers": None}}, path=f"{WIDGETS}/w3"),
+    get("what had a finalizer is gone", f"{WIDGETS}/w3"),
     Request("delete dry", "DELETE", f"{WIDGETS}/w2?dryRun=All"),
     Request("delete", "DELETE", f"{WIDGETS}/w2"),
     Request("delete again", "DELETE", f"{WIDGETS}/w2"),
@@ -189,21 +223,22 @@ async def answers(url: str, *, tls: ssl.SSLContext | bool) -> dict[str, object]:
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(headers=token, connector=connector) as session:
 
-        async def send(request: Request) -> tuple[int, str, str]:
+        async def send(request: Request) -> tuple[int, str, str, list[str]]:
             raw = isinstance(request.body, bytes) or request.body is None
             data = request.body if raw else json.dumps(request.body).encode()
             headers = {"Accept": request.accept, "Content-Type": request.kind}
             target = yarl.URL(url + request.path, encoded=True)
             async with session.request(request.method, target, data=data, headers=headers) as answer:
-                return answer.status, answer.content_type, await answer.text()
+                warnings = answer.headers.getall("Warning", [])
+                return answer.status, answer.content_type, await answer.text(), warnings
 
         assert (await send(post("definition", DEFINITIONS, DEFINITION)))[0] == 201
         async with asyncio.timeout(20):
             while (await send(get("served", WIDGETS)))[0] != 200 or not await _published(send):  # noqa: ASYNC110 - the server says it no other way
                 await asyncio.sleep(0.1)
         for request in REQUESTS:
-            status, kind, text = await send(request)
-            found[request.name] = comparable(status, kind, text, loosely=request.loosely)
+            status, kind, text, warnings = await send(request)
+            found[request.name] = warnings, comparable(status, kind, text, loosely=request.loosely)
     await asyncio.sleep(0.05 if tls is not True else 0)  # aiohttp closes TLS connections a moment later
     return found
 

@@ -173,6 +173,42 @@ async def test_a_stale_list_shows_what_was() -> None:
         assert int((await client.get(VMS))["metadata"]["resourceVersion"]) > int(before["metadata"]["resourceVersion"])
 
 
+async def test_a_stale_list_shows_the_beginning_of_the_fault_even_to_who_asks_late() -> None:
+    async with serving() as (simulation, client):
+        before = await client.get(VMS)
+        simulation.faults.add(Fault(harm=Harm.STALE, resource=VM, times=1))
+        with simulation.cluster.edit(VM, "vm-a0", "team-a") as body:
+            body["metadata"]["labels"]["new"] = "yes"
+        assert await client.get(VMS) == before
+        assert await client.get(VMS) != before
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/nothing", f"{VMS}/nobody", "/apis/subresources.kubevirt.io/v1/nothing"])
+@pytest.mark.parametrize("harm", [Harm.CUT, Harm.SLOW, Harm.GARBLED, Harm.MALFORMED])
+async def test_answers_that_are_no_objects_can_be_spoilt_too(path: str, harm: Harm) -> None:
+    async with serving() as (simulation, client):
+        whole = (await client.ask(path))[:2]
+        simulation.faults.add(Fault(harm=harm, delay=0.05))
+        began = asyncio.get_running_loop().time()
+        if harm is Harm.CUT:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await client.ask(path)
+            return
+        status, text, _ = await client.ask(path)
+        assert status == whole[0]
+        assert (text == whole[1]) == (harm is Harm.SLOW)
+        assert harm is not Harm.SLOW or asyncio.get_running_loop().time() - began >= 0.05
+
+
+async def test_a_watch_that_is_refused_is_slow_too() -> None:
+    async with serving() as (simulation, client):
+        simulation.faults.add(Fault(harm=Harm.SLOW, delay=0.05))
+        began = asyncio.get_running_loop().time()
+        async with client.watch(VMS, version="abc") as stream:
+            assert stream.status == 500
+        assert asyncio.get_running_loop().time() - began >= 0.05
+
+
 async def test_faults_end_with_simulated_time_and_come_from_scenarios() -> None:
     step = Step(
         when=When(at=5), action=Inject(fault=Fault(harm=Harm.STATUS, method="GET", path="/version", seconds=10))

@@ -55,6 +55,7 @@ class Reader:
         return Snapshot(entries=entries, version=self._cluster.store.version, at=self._cluster.clock())
 
     def get(self, ask: Ask, resource: Resource, form: Form) -> bytes:
+        _check_version(ask.query.get("resourceVersion", ""), self._cluster.store.version)
         raw = self._cluster.store.raw(resource.key, (ask.namespace if resource.namespaced else "", ask.name))
         if raw is None:
             raise refusals.not_found(resource.plural, resource.group, ask.name)

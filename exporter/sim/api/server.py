@@ -61,7 +61,7 @@ class Server:
         self._version = _kubernetes_version(kubernetes)
         self._aggregated = Aggregated(backend.virt_api_replicas, kubernetes=self._version)
         self._bookmark_seconds = bookmark_seconds
-        self._stale: dict[int, dict[str, Snapshot]] = {}
+        self._stale: dict[Active, dict[str, Snapshot]] = {}
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
         self._tls: ssl.SSLContext | None = None
@@ -79,6 +79,7 @@ class Server:
         await self._runner.setup()
         self._port = port
         await self._listen()
+        self._faults_changed()
         self.faults.on_change(self._faults_changed)
         return f"{'https' if tls else 'http'}://127.0.0.1:{self._port}"
 
@@ -107,6 +108,7 @@ class Server:
         self._port = self._runner.addresses[0][1]
 
     def _faults_changed(self) -> None:
+        self._keep_what_will_be_stale()
         if self.faults.refusing != (self._site is None):
             self._switching = asyncio.get_running_loop().create_task(self._open_or_close(), name="sim listener")
 
@@ -135,7 +137,9 @@ class Server:
         try:
             return await self._answer(request, ask, fault)
         except Refusal as refusal:
-            return _refused(refusal)
+            whole = _refused(refusal)
+            whole.headers.update(self._warning(ask))
+            return await wire.send(request, whole, fault)
 
     async def _answer(self, request: web.BaseRequest, ask: Ask | None, fault: Active | None) -> web.StreamResponse:
         harm = None if fault is None else fault.fault.harm
@@ -151,19 +155,12 @@ class Server:
             resource = self._checked(ask)
             watch = Watch(
                 self._cluster, ask, resource, forms.accepted(request.headers.get("Accept", "")),
-                bookmark_seconds=self._bookmark_seconds,
+                bookmark_seconds=self._bookmark_seconds, headers=self._warning(ask),
             )  # fmt: skip
             return await watch.serve(request, fault)
         code, body, content_type = await self._plain(request, ask, fault)
-        if harm is Harm.SLOW and fault is not None:
-            return await wire.send_slowly(request, body, fault)
-        if harm is Harm.CUT:
-            return await wire.send_half(request, body)
-        if harm is Harm.GARBLED:
-            body = body[: len(body) // 2]
-        if harm is Harm.MALFORMED:
-            body = _with_a_spoilt_item(body)
-        return web.Response(status=code, body=body, content_type=content_type)
+        whole = web.Response(status=code, body=body, content_type=content_type, headers=self._warning(ask))
+        return await wire.send(request, whole, fault)
 
     async def _plain(self, request: web.BaseRequest, ask: Ask | None, fault: Active | None) -> tuple[int, bytes, str]:
         """Code, body and media type of everything but a watch."""
@@ -180,6 +177,7 @@ class Server:
         if ask is None:
             return self._document(request.path)
         resource = self._checked(ask)
+        _check_options(ask)
         form = forms.accepted(request.headers.get("Accept", ""))
         content = await request.read()
         match ask.verb:
@@ -247,18 +245,31 @@ class Server:
             raise Refusal(405, "MethodNotAllowed", _NOT_ALLOWED, details={})
         return resource
 
+    def _warning(self, ask: Ask | None) -> dict[str, str]:
+        """The header for clients of a deprecated version."""
+        resource = None if ask is None else self._cluster.resources.get(ask.resource)
+        if ask is None or resource is None or ask.version not in resource.versions:
+            return {}
+        text = dict(resource.warnings).get(ask.version)
+        return {} if text is None else {"Warning": f"299 - {wire.quoted(text)}"}
+
     def _check_access_to_path(self, request: web.BaseRequest) -> None:
         parts = [part for part in request.path.split("/") if part]
         if len(parts) == 4:
             attempt = Attempt(verb="list", group=GROUP, resource=parts[3], namespace="", name="")
             self.access.check(attempt)
 
+    def _keep_what_will_be_stale(self) -> None:
+        """The present state, for faults that begin now; what is kept for those that are over goes."""
+        stale = [active for active in self.faults if active.fault.harm is Harm.STALE]
+        self._stale = {active: self._stale.get(active) or self._frozen(active.fault.resource) for active in stale}
+
+    def _frozen(self, only: str) -> dict[str, Snapshot]:
+        return {key: self.reader.freeze(key) for key in self._cluster.resources if only in {"", key}}
+
     def _stale_snapshot(self, fault: Active | None, resource: Resource) -> Snapshot | None:
-        """What a stale list answers: the state when the fault first struck this resource."""
-        if fault is None or fault.fault.harm is not Harm.STALE:
-            return None
-        kept = self._stale.setdefault(id(fault), {})
-        return kept.setdefault(resource.key, self.reader.freeze(resource.key))
+        """What a stale list answers. None: the present; so it is for a resource that is younger than the fault."""
+        return None if fault is None else self._stale.get(fault, {}).get(resource.key)
 
     def _encoded(self, body: JSON, ask: Ask, resource: Resource) -> bytes:
         return msgspec.json.encode({**body, "apiVersion": resource.api_version(ask.version)})
@@ -276,6 +287,20 @@ class _PathRefusal(Refusal):
 _NoSuchPath = _PathRefusal(404, "NotFound", "404 page not found")
 
 
+def _check_options(ask: Ask) -> None:
+    """Refuse options that contradict themselves."""
+    match, version = ask.query.get("resourceVersionMatch", ""), ask.query.get("resourceVersion", "")
+    if ask.query.get("dryRun", "All") not in {"", "All"}:
+        raise refusals.invalid(
+            f"{ask.verb.capitalize()}Options", "meta.k8s.io", "",
+            [("dryRun", f'Unsupported value: ["{ask.query["dryRun"]}"]: supported values: "All"')],
+            reason="FieldValueNotSupported",
+        )  # fmt: skip
+    if match and ask.verb == "list" and (not version or match not in {"Exact", "NotOlderThan"}):
+        problem = f'Unsupported value: "{match}"' if version else "Forbidden: it needs a resourceVersion"
+        raise refusals.invalid("ListOptions", "meta.k8s.io", "", [("resourceVersionMatch", problem)])
+
+
 def _refused(refusal: Refusal) -> web.Response:
     if isinstance(refusal, _PathRefusal):
         return web.Response(status=404, text="404 page not found\n")
@@ -285,15 +310,6 @@ def _refused(refusal: Refusal) -> web.Response:
     return web.Response(
         status=refusal.code, body=msgspec.json.encode(refusal.status), content_type=_JSON, headers=headers
     )
-
-
-def _with_a_spoilt_item(body: bytes) -> bytes:
-    content: JSON = msgspec.json.decode(body)
-    items = content.get("items")
-    if isinstance(items, list) and items:
-        items[0] = msgspec.json.decode(wire.spoil(msgspec.json.encode(items[0]), Harm.MALFORMED))
-        return msgspec.json.encode(content)
-    return wire.spoil(body, Harm.MALFORMED)
 
 
 def _kubernetes_version(version: str) -> JSON:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -57,12 +58,22 @@ class Filter:
 class Watch:
     """One watch of one client. `bookmark_seconds` are real ones."""
 
-    def __init__(self, cluster: Cluster, ask: Ask, resource: Resource, form: Form, *, bookmark_seconds: float) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        ask: Ask,
+        resource: Resource,
+        form: Form,
+        *,
+        bookmark_seconds: float,
+        headers: Mapping[str, str],
+    ) -> None:
         self._cluster = cluster
         self._ask = ask
         self._resource = resource
         self._form = form
         self._bookmark_seconds = bookmark_seconds
+        self._headers = headers
         self._lines: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._closed = False
@@ -81,7 +92,7 @@ class Watch:
         forget = self._cluster.on_reset(self._reset)
         try:
             self._begin_or_expire(fault)
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            response = web.StreamResponse(headers={"Content-Type": "application/json", **self._headers})
             await response.prepare(request)
             with contextlib.suppress(ConnectionError):  # the client went
                 await self._send(request, response, fault)

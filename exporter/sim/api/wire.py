@@ -16,6 +16,12 @@ from exporter.sim.refusals import JSON
 _POLL_SECONDS = 0.05  # how soon a hanging request notices that its fault is over
 
 
+def quoted(text: str) -> str:
+    """As a string in a header."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def reset(request: web.BaseRequest) -> None:
     """End the connection with a TCP reset."""
     transport = request.transport
@@ -64,34 +70,54 @@ async def send_line(request: web.BaseRequest, response: web.StreamResponse, line
     return False
 
 
-async def send_slowly(request: web.BaseRequest, body: bytes, fault: Active) -> web.StreamResponse:
-    """Send a whole answer after a delay, at so many bytes a second."""
-    await asyncio.sleep(fault.fault.delay)
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
-    await response.prepare(request)
-    await _throttled(response, body, fault.fault.bytes_per_second)
+async def send(request: web.BaseRequest, whole: web.Response, fault: Active | None) -> web.StreamResponse:
+    """Send an answer, as `fault` has it: late and slowly, half of it, or spoilt."""
+    if fault is None or not isinstance(whole.body, bytes):
+        return whole
+    body = whole.body
+    match fault.fault.harm:
+        case Harm.SLOW:
+            await asyncio.sleep(fault.fault.delay)
+            response = await _begin(request, whole)
+            await _throttled(response, body, fault.fault.bytes_per_second)
+        case Harm.CUT:
+            response = await _begin(request, whole)
+            await response.write(body[: len(body) // 2])
+            cut(request)
+        case (Harm.MALFORMED | Harm.GARBLED) as harm:
+            whole.body = spoil(body, harm)
+            return whole
+        case _:
+            return whole
     return response
 
 
-async def send_half(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
-    """Promise a whole answer, send half of it, and end the connection."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
+async def _begin(request: web.BaseRequest, whole: web.Response) -> web.StreamResponse:
+    """Promise a whole answer."""
+    response = web.StreamResponse(status=whole.status, headers=whole.headers)
+    response.content_length = whole.content_length
     await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    cut(request)
     return response
 
 
 def spoil(raw: bytes, harm: Harm) -> bytes:
-    """An object nobody can decode: of wrong types, or no JSON at all."""
+    """An answer nobody can decode: an object (of a list, the first) of wrong types, or no JSON at all."""
+    try:
+        body: JSON = msgspec.json.decode(raw, type=dict)
+    except msgspec.DecodeError:
+        return raw[: len(raw) // 2]  # it is text: all that can be wrong with it is that it is another one
     if harm is Harm.GARBLED:
         return raw[: len(raw) // 2]
-    body: JSON = msgspec.json.decode(raw)
+    items = body.get("items")
+    _set_wrong_types(items[0] if isinstance(items, list) and items else body)
+    return msgspec.json.encode(body)
+
+
+def _set_wrong_types(body: JSON) -> None:
     body["status"] = ["not", "a", "status"]
     body["spec"] = "not a spec"
     if "metadata" in body:
         body["metadata"]["labels"] = ["not", "labels"]
-    return msgspec.json.encode(body)
 
 
 async def _throttled(response: web.StreamResponse, data: bytes, bytes_per_second: int | None) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from exporter.sim import refusals
-from exporter.sim.api import patching
+from exporter.sim.api import naming, patching
 from exporter.sim.api.asking import Ask
 from exporter.sim.catalogue import Resource
 from exporter.sim.cluster import Cluster
@@ -30,6 +30,7 @@ class Writer:
         if not body["metadata"].get("name") and not body["metadata"].get("generateName"):
             problems = [("metadata.name", "Required value: name or generateName is required")]
             raise refusals.invalid(resource.kind, resource.group, "", problems, reason="FieldValueRequired")
+        naming.check(body, resource)
         namespace = ask.namespace
         if resource.namespaced and not self._cluster.exists("namespaces", namespace):
             raise refusals.not_found("namespaces", "", namespace)
@@ -70,10 +71,13 @@ class Writer:
     def delete(self, ask: Ask, resource: Resource, content: bytes) -> JSON:
         """The object, if it waits for finalizers; else a Status of success."""
         options = self._decode(content) if content else {}
-        uid = (options.get("preconditions") or {}).get("uid", "")
+        wanted = options.get("preconditions") or {}
         dry_run = ask.dry_run or "All" in (options.get("dryRun") or ())
         namespace = ask.namespace if resource.namespaced else ""
-        body = self._cluster.delete(resource.key, ask.name, namespace, uid=uid, dry_run=dry_run)
+        body = self._cluster.delete(
+            resource.key, ask.name, namespace, uid=wanted.get("uid", ""), version=wanted.get("resourceVersion", ""),
+            dry_run=dry_run,
+        )  # fmt: skip
         if body["metadata"].get("deletionTimestamp"):
             return body
         details = {"name": ask.name, "group": resource.group, "kind": resource.plural, "uid": body["metadata"]["uid"]}
@@ -83,6 +87,8 @@ class Writer:
     def _read(self, content: bytes, ask: Ask, resource: Resource) -> JSON:
         body = self._decode(content)
         if not isinstance(body, dict) or not isinstance(body.get("metadata", {}), dict):
+            raise refusals.bad_request("Object 'Kind' is missing in the body")
+        if resource.custom and not body.get("kind"):  # of its own kinds the server knows which one it must be
             raise refusals.bad_request("Object 'Kind' is missing in the body")
         kind, api_version = body.get("kind", resource.kind), body.get("apiVersion", resource.api_version(ask.version))
         if kind != resource.kind or api_version != resource.api_version(ask.version):

@@ -3,6 +3,7 @@
 import io
 
 import msgspec
+import pytest
 
 from exporter.cli import tables
 from exporter.model import report as r
@@ -36,6 +37,18 @@ def test_a_terminal_gets_colours() -> None:
     stream = Terminal()
     tables.show([REPORT], stream)
     assert "\x1b[" in stream.getvalue()
+
+
+def test_a_narrow_terminal_shows_whole_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off, `discovery-snapshot…` and `discovery-subresources…` would be the same."""
+    monkeypatch.setenv("COLUMNS", "70")
+    name = "discovery-subresources.kubevirt.io"
+    probe = msgspec.structs.replace(REPORT.api.probes[0], probe=name)
+    stream = Terminal()
+    tables.show([msgspec.structs.replace(REPORT, api=msgspec.structs.replace(REPORT.api, probes=(probe,)))], stream)
+    assert "…" not in stream.getvalue()
+    firsts = [line.split()[0] for line in stream.getvalue().splitlines() if line.split()]
+    assert name in "".join(firsts)
 
 
 def test_without_a_session_it_says_so() -> None:

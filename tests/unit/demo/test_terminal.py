@@ -14,8 +14,10 @@ SCENARIO = sim.load("clean")
 ADDRESSES = {"Status page": "http://127.0.0.1:1/", "Prometheus": "not installed"}
 
 
-def console(*, is_terminal: bool) -> Console:
-    return Console(file=io.StringIO(), width=100, force_terminal=is_terminal, color_system=None, markup=False)
+def console(*, is_terminal: bool, width: int = 100, height: int = 50) -> Console:
+    return Console(
+        file=io.StringIO(), width=width, height=height, force_terminal=is_terminal, color_system=None, markup=False
+    )
 
 
 def text(console: Console) -> str:
@@ -44,7 +46,7 @@ def test_the_picture_of_an_upgrade_under_way() -> None:
         "2/5   • rolling for 1 min 1 s",
         "· waits for its turn",
         "Guests: 60 at the start, 0 migrated, 0 interrupted, ? outdated, ? stranded",
-        "Ctrl-C ends everything",
+        "Ctrl-C ends all",
     ):
         assert part in shown
 
@@ -53,6 +55,21 @@ def test_the_picture_of_a_failure() -> None:
     shown = picture(scenes.FAILED, now=scenes.START + 560)
     for part in ("✕ Failed", "✕ stalled", "2 interrupted", "✕ verdict: failed", "! team-a/vm-a1: out of memory"):
         assert part in shown
+
+
+def test_a_low_terminal_shows_what_happened_last_and_how_to_end_it() -> None:
+    target = console(is_terminal=True, width=80, height=24)
+    with terminal.Lively(target, SCENARIO) as screen:
+        screen.opened(dict.fromkeys(("Status page", "Prometheus", "Alertmanager"), "http://127.0.0.1:1/"))
+        screen.show([scenes.UNDER_WAY], scenes.START + 130)
+        screen.show([scenes.FAILED], scenes.START + 560)
+        screen.show([scenes.PASSED], scenes.START + 1400)
+        seen = target.render_lines(screen.picture())
+    last = ["".join(segment.text for segment in line).strip() for line in seen]
+    assert len(last) < 24, "the terminal would cut off the end"
+    assert last[-1] == "Open the status page in a browser. Ctrl-C ends all that was started."
+    assert last[-3].endswith("! 1 guests keep their old launcher (not migratable 1)")
+    assert "" not in last
 
 
 def test_the_picture_of_the_end_asks_to_look_around() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import pathlib
 
+import msgspec
 import pytest
 
-from exporter.kube.api import Api
+from exporter.kube.api import Api, Response
 from exporter.kube.clock import Clock
 from exporter.model import releases
 from exporter.probes import manifests, writing
@@ -72,8 +73,11 @@ def _corpus(api: Api) -> Corpus:
 def test_a_cluster_takes_what_it_serves_and_keeps_nothing(tmp_path: pathlib.Path) -> None:
     """The simulated cluster is at 1.3: later versions of an API are not found."""
     corpus, cluster = virtual.run(tried(tmp_path, seconds=5))
-    assert {title for title, f in corpus.findings.items() if f.verdict is not Verdict.ACCEPTED} == {"clone-1.6"}
-    assert corpus.findings["clone-1.6"].verdict is Verdict.NOT_FOUND
+    old = {"vm-alpha-1.0", "instancetype-1.0", "preference-1.0"}
+    odd = {title: f.verdict for title, f in corpus.findings.items() if f.verdict is not Verdict.ACCEPTED}
+    assert odd == {"clone-1.6": Verdict.NOT_FOUND} | dict.fromkeys(old, Verdict.WARNED)
+    said = corpus.findings["vm-alpha-1.0"].detail
+    assert said == "kubevirt.io/v1alpha3 VirtualMachine is deprecated; use kubevirt.io/v1 VirtualMachine"
     assert corpus.last_run == pytest.approx(EPOCH, abs=1)
     for (group, _), place in writing.PLACES.items():
         names = [
@@ -98,6 +102,21 @@ def test_without_the_role_it_is_said_once_for_each(tmp_path: pathlib.Path) -> No
 def test_no_answer_is_a_finding(tmp_path: pathlib.Path) -> None:
     corpus, _ = virtual.run(tried(tmp_path, seconds=5, fault=Fault(harm=Harm.RESET, method="POST")))
     assert {finding.verdict for finding in corpus.findings.values()} == {Verdict.NO_ANSWER}
+
+
+@pytest.mark.parametrize("code", [429, 500, 503, 504])
+def test_a_server_in_trouble_says_nothing_about_a_manifest(tmp_path: pathlib.Path, code: int) -> None:
+    fault = Fault(harm=Harm.STATUS, code=code, method="POST", message="come again", retry_after=1)
+    corpus, _ = virtual.run(tried(tmp_path, seconds=5, fault=fault))
+    assert {(f.verdict, f.detail) for f in corpus.findings.values()} == {(Verdict.NO_ANSWER, "come again")}
+
+
+def test_quotes_in_a_warning_are_read_as_they_were_meant() -> None:
+    [manifest, *_] = CORPUS
+    answer = Response(
+        201, {"Warning": r'299 - "the field \"running\" is \\ old"'}, msgspec.json.encode(manifest.content)
+    )
+    assert manifests.judge(manifest, answer).detail == r'the field "running" is \ old'
 
 
 def test_versions_that_come_or_go_are_changes() -> None:

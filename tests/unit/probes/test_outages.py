@@ -13,9 +13,10 @@ import pytest
 from exporter.model import probing
 from exporter.model.report import ProbeReport
 from exporter.probes.runner import MOST_UNDER_WAY, Standing
+from exporter.probes.table import table
 from exporter.sim.faults import Fault, Harm
 from tests.unit.probes import virtual
-from tests.unit.probes.world import Cluster, Watch, probes
+from tests.unit.probes.world import NAMESPACE, Cluster, Watch, probes
 
 VERSION, DRY_RUN, LIST = "subresource-version", "vm-dry-run-create-v1", "vm-list-v1"
 BOTH = (probing.REUSED, probing.NEW)
@@ -187,6 +188,28 @@ def test_after_minutes_without_the_api_the_seconds_are_exact_and_nothing_has_pil
         assert charged(report)["disruption"] == 0, slot.probe.name
         assert slot.standing is Standing.WORKING
         assert (slot.under_way, slot.missed) == (0, 0)
+
+
+def test_when_nothing_answers_no_probe_waits_for_a_connection(tmp_path: pathlib.Path) -> None:
+    """All of the table: what hangs until its deadline takes more connections than a client library gives."""
+
+    async def story() -> Watch:
+        cluster = Cluster()
+        async with cluster.serving(tmp_path) as api:
+            watch = Watch(api, table(namespace=NAMESPACE))
+            async with watch.running():
+                await asyncio.sleep(5 + BETWEEN)
+                cluster.faults.add(Fault(harm=Harm.HANG))
+                await asyncio.sleep(25)
+                cluster.faults.clear()  # what hangs gets no answer any more
+                await asyncio.sleep(15)
+        return watch
+
+    watch = virtual.run(story())
+    for slot in watch.runner.slots:
+        report = watch.report(slot.probe.name, slot.connection)
+        assert charged(report) == {"disruption": 0, "cluster": 25, "client": 0}, slot.probe.name
+        assert report.measured_seconds == 5 + 25 + 15
 
 
 async def test_an_outage_in_real_time(tmp_path: pathlib.Path) -> None:

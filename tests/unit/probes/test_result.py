@@ -107,7 +107,7 @@ def test_an_answer_that_is_no_object_has_dropped_everything() -> None:
         (answer(404, "the server could not find the requested resource"), Verdict.NOT_FOUND, None),
         (answer(403, "forbidden"), Verdict.NOT_PERMITTED, None),
         (answer(409, "exists"), Verdict.REFUSED_OTHER, None),
-        (answer(503, "unavailable"), Verdict.REFUSED_OTHER, None),
+        (answer(503, "unavailable"), Verdict.NO_ANSWER, None),
     ],
 )
 def test_the_answer_to_a_manifest_is_its_verdict(response: Response, verdict: Verdict, detail: str | None) -> None:

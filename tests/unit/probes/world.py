@@ -15,6 +15,7 @@ from exporter.kube.api import Api
 from exporter.kube.clock import Clock
 from exporter.model.changes import ProbeFinished, TimePassed
 from exporter.model.report import ProbeReport
+from exporter.probes import asking
 from exporter.probes.runner import Runner
 from exporter.probes.table import Probe, table
 from exporter.settings import Settings
@@ -96,7 +97,7 @@ class Cluster:
             AUTHORITY.cert_pem.write_to_path(authority)
             file = self.simulation.kubeconfig(folder / "kubeconfig", certificate=authority)
             credentials = await access.load(settings.Cluster(kubeconfig=str(file)))
-            async with Api(credentials, deadline=30) as api:
+            async with asking.own_api(credentials) as api:
                 yield api
             await asyncio.sleep(0.1)  # closed connections are noticed
         await self.server.stop()

@@ -29,6 +29,15 @@ def status(now: float, *, ready: bool = True, odd: Mapping[str, Sync] | None = N
     )
 
 
+def cut(now: float, *, heard: float) -> Status:
+    """The API server is away: every watch is cut, and was last heard of so many seconds ago."""
+    names = [spec.name for spec in resources.RESOURCES]
+    watched = (
+        WatchStatus(resource=name, sync=Sync.INTERRUPTED, objects=12, last_event_at=now - heard) for name in names
+    )
+    return msgspec.structs.replace(status(now), resources=tuple(watched))
+
+
 def _watched(name: str, sync: Sync, now: float) -> WatchStatus:
     seen = sync in (Sync.SYNCED, Sync.INTERRUPTED)
     return WatchStatus(resource=name, sync=sync, objects=12 if seen else 0, last_event_at=now - 2 if seen else None)
@@ -157,7 +166,11 @@ FAILED = msgspec.structs.replace(
     stalled=("virt-handler",),
     findings=(
         r.Finding(check="interrupted", severity=r.Severity.CRITICAL, summary="2 guests interrupted (out_of_memory 2)"),
-        r.Finding(check="stalled", severity=r.Severity.CRITICAL, summary="virt-handler makes no progress"),
+        r.Finding(
+            check="stalled",
+            severity=r.Severity.CRITICAL,
+            summary="virt-handler makes no progress: not ready on worker-3",
+        ),
         r.Finding(check="path", severity=r.Severity.WARNING, summary="v1.2.0 to v1.4.0 is a jump that is unsupported"),
     ),
     components=(
@@ -218,6 +231,17 @@ EARLIER = msgspec.structs.replace(
     ended_at=START - 86_400 * 40 + 1400,
 )
 
+AWAY = msgspec.structs.replace(
+    UNDER_WAY,
+    api=r.ApiReport(
+        probes_configured=("apiserver-readyz", "subresource-version"),
+        probes=(
+            probe("apiserver-readyz", cluster_seconds=81.0, failures={"connect": 93}),
+            probe("subresource-version", cluster_seconds=81.0, failures={"connect": 81}),
+        ),
+    ),
+)
+
 SCENES: dict[str, Scene] = {
     "starting": ((), status(START, ready=False, odd={resources.PODS: Sync.UNKNOWN, resources.VMS: Sync.UNKNOWN})),
     "idle": ((), status(START)),
@@ -229,5 +253,6 @@ SCENES: dict[str, Scene] = {
             odd={resources.NODES: Sync.FORBIDDEN, resources.LEASES: Sync.INTERRUPTED, resources.JOBS: Sync.ABSENT},
         ),
     ),
+    "blind": ((EARLIER, AWAY), cut(START + 223, heard=93)),
     "passed": ((EARLIER, PASSED), status(START + 9000)),
 }

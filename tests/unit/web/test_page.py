@@ -94,6 +94,61 @@ def test_a_failure_is_named_with_its_guests() -> None:
         assert part in said
 
 
+def test_who_sees_nothing_does_not_say_that_all_is_well() -> None:
+    said = text_of("blind")
+    away = "The cluster's API does not answer us: nothing heard for 1 min 33 s. What you see was true at 08:55:30 UTC."
+    for part in (
+        f"? Blind Upgrade v1.3.0 → v1.4.0 {away} Control plane 46 %",
+        f"! {ALL} not current 0 of {ALL} resources are current. ! watch is cut kubevirts.kubevirt.io, deployments",
+        f"and {ALL - 5} more All resources",
+        "cluster was away 2 probes, each measured for 2 min at least. The whole cluster's API was away for 1 min 21 s:",
+        "not charged to KubeVirt. Whose fault the last 12 s are is not settled yet. All probes Probe Disruption",
+        "apiserver-readyz reused connection ✓ none connect 93 1 min 21 s whole cluster, 12 s not settled yet",
+        "? blind v1.2.0 → v1.3.0",
+    ):
+        assert part in said
+    assert "On track" not in said
+    source = page.render(*scenes.SCENES["blind"])
+    assert "<title>46 % Blind · v1.3.0 → v1.4.0</title>" in source
+
+
+def test_a_watch_that_was_cut_a_moment_ago_alarms_nobody() -> None:
+    for heard, odd in ((2.0, None), (400.0, {resources.LEASES: Sync.INTERRUPTED})):
+        status = scenes.cut(scenes.START + 130, heard=heard)
+        if odd is not None:
+            status = scenes.status(scenes.START + 130, odd=odd)
+        said = text(page.render([scenes.UNDER_WAY], status))
+        assert "On track" in said
+        assert "lind" not in said
+
+
+def test_a_watch_that_is_cut_for_long_is_named_at_the_top() -> None:
+    whole = scenes.status(scenes.START + 500)
+    quiet = tuple(
+        msgspec.structs.replace(watched, sync=Sync.INTERRUPTED, last_event_at=scenes.START + 300)
+        if watched.resource == resources.VMIS
+        else watched
+        for watched in whole.resources
+    )
+    said = text(page.render([scenes.UNDER_WAY], msgspec.structs.replace(whole, resources=quiet)))
+    assert "inconclusive. ! not current virtualmachineinstances.kubevirt.io: the watch is cut. Control plane" in said
+
+
+def test_blind_after_a_session_or_before_the_first_it_does_not_claim_to_watch() -> None:
+    status = scenes.cut(scenes.START + 9000, heard=60)
+    said = text(page.render([scenes.PASSED], status))
+    assert "✓ Passed Upgrade" in said
+    assert "? blind The cluster's API does not answer us: nothing heard for 1 min." in said
+    assert "Over. Whether another one is under way cannot be seen." in said
+    assert "Blind No session seen yet The cluster's API does not answer us" in text(page.render([], status))
+    assert "<title>Blind · KubeVirt upgrades</title>" in page.render([scenes.PASSED], status)
+
+
+def test_a_failed_session_says_too_that_it_stands_still() -> None:
+    why = "Objective missed: guest continuity. virt-handler makes no progress: not ready on worker-3."
+    assert f"Failed Upgrade v1.3.0 → v1.4.0 {why}" in text_of("failed")
+
+
 def test_a_session_that_is_over_stays_until_the_next() -> None:
     said = text_of("passed")
     assert "✓ Passed Upgrade v1.3.0 → v1.4.0 Every deciding objective was observed and met." in said
