@@ -32,9 +32,9 @@ def counted(findings: Sequence[Finding]) -> str:
 
 def show(title: str, verdict: str, answer: Answer, findings: Sequence[Finding], stream: TextIO) -> None:
     """Print a headline and a table."""
-    table = Table.grid(padding=(0, 2))
+    table = _grid(3, gap=2)
     for finding in ordered(findings):
-        details = Table.grid(padding=(0, 1))
+        details = _grid(2, gap=1)
         for detail in finding.details:
             details.add_row("*", Text(detail))
         text = Text(_summary(finding))
@@ -46,6 +46,15 @@ def show(title: str, verdict: str, answer: Answer, findings: Sequence[Finding], 
         console.print(Padding(table, (1, 0, 0, 2)))
 
     tables.paint(draw, stream)
+
+
+def _grid(columns: int, *, gap: int) -> Table:
+    """The last column takes what is left; a word that is too long for it goes on in the next line, uncut."""
+    grid = Table.grid(padding=(0, gap))
+    for _ in range(columns - 1):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
 
 
 def markdown(title: str, verdict: str, findings: Sequence[Finding]) -> str:
