@@ -165,7 +165,7 @@ def test_the_daemon_knows_its_flags_and_settings(case: str) -> None:
 
 
 def test_config_takes_the_daemons_settings_but_for_those_that_the_chart_makes() -> None:
-    """A flag would win over the file without a word; a name that is wrong would be told by a pod that does not start."""
+    """A flag would win over the file without a word; a wrong name would be told by a pod that does not start."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     known = {option.removeprefix("--") for parameter in run.command.params for option in parameter.opts}
     made = {flag for case in CASES for flag in flags(case)}

@@ -103,3 +103,21 @@ def test_values_that_are_named_exist(page: pathlib.Path) -> None:
             for part in rest:
                 assert part in place, name
                 place = place[part]
+
+
+def test_kustomize_takes_its_configuration_and_moves_kubevirts_namespace(tmp_path: pathlib.Path) -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    [text] = blocks(REPOSITORY / "docs" / "install.md", "yaml", "# kustomization.yaml")
+    (tmp_path / "kustomization.yaml").write_text(text)
+    shutil.copy(REPOSITORY / "deploy" / "install.yaml", tmp_path)
+    made = subprocess.run([kubectl, "kustomize", tmp_path], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    values = {"image": {"repository": "registry.example.com/kubevirt-upgrade-exporter"}}
+    wanted = install.text(CHART, values=values | {"kubevirt": {"namespace": "openshift-cnv"}}, heading="it")
+    assert _by_name(made.stdout) == _by_name(wanted)
+
+
+def _by_name(text: str) -> dict[tuple[str, str], object]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(text)}
