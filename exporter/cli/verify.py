@@ -229,6 +229,8 @@ def _asked(parameters: dict[str, Any], *, alone: bool) -> _Asked:
             token = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             mistakes.append(f"--token-file {path}: {error}")
+        if len(token.split()) > 1:
+            mistakes.append(f"--token-file {path}: holds more than a token")
     if mistakes:
         raise errors.UsageError("\n  ".join([f"{len(mistakes)} to correct", *mistakes]))
     return _Asked(
