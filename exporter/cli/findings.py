@@ -1,5 +1,6 @@
 """Findings for people: as a table in a terminal or a file, and as Markdown for a ticket. The worst come first."""
 
+import re
 from collections.abc import Sequence
 from typing import Final, TextIO
 
@@ -61,10 +62,15 @@ def markdown(title: str, verdict: str, findings: Sequence[Finding]) -> str:
     """The same, for a ticket or a merge request."""
     lines = [f"## {title}: {verdict}", "", f"{counted(findings)}", "", "| state | check | finding |", "|---|---|---|"]
     for finding in ordered(findings):
-        text = "<br>".join([_summary(finding), *(f"* {detail}" for detail in finding.details)])
-        cells = (f"**{finding.state}**", f"`{finding.check}`", text)
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        text = "<br>".join([_plain(_summary(finding)), *(f"* {_plain(detail)}" for detail in finding.details)])
+        lines.append(f"| **{finding.state}** | `{finding.check}` | {text} |")
     return "\n".join([*lines, ""])
+
+
+def _plain(text: str) -> str:
+    """For a cell of Markdown: every character stands for itself, and indentation stays."""
+    text = re.sub(r"([\\`*|\[\]])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+    return re.sub(r" {2,}", lambda spaces: "&nbsp;" * len(spaces[0]), text)
 
 
 def _summary(finding: Finding) -> str:

@@ -40,3 +40,15 @@ def test_nothing_is_cut_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert re.sub(r"[\s*]", "", text).count(LONG) == 2
+
+
+def test_in_markdown_every_character_stands_for_itself() -> None:
+    """A diff of YAML, for example: indented, and with whatever people write."""
+    details = ("-      bus: '<b>|a*`[x](y)'", "*_SHASUM and *_IMAGE")
+    found = Finding(check="backup-unchanged", state=State.WARN, summary="a & b", details=details)
+    [row] = findings.markdown("Verification", "PASSED", [found]).splitlines()[6:]
+    indent = "&nbsp;" * 6
+    assert row == (
+        "| **warn** | `backup-unchanged` | a &amp; b"
+        f"<br>* -{indent}bus: '&lt;b>\\|a\\*\\`\\[x\\](y)'<br>* \\*_SHASUM and \\*_IMAGE |"
+    )
