@@ -39,7 +39,7 @@ test: $(STAMP) ## All tests; ARGS="-k name" for some
 .PHONY: image
 image: $(STAMP) ## Build the image and try it, as root on Debian, without a registry of images
 	scripts/make-image-base
-	$(RUN) pytest tests/deploy/test_image.py $(ARGS)
+	IMAGE=wanted $(RUN) pytest tests/deploy/test_image.py $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Style, format, types, import contracts

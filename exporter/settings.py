@@ -22,7 +22,7 @@ def _cron(*numbers: str) -> str:
 
 
 CRON = _cron("[0-5]?[0-9]", "(2[0-3]|[01]?[0-9])", "(3[01]|[12][0-9]|0?[1-9])", "(1[0-2]|0?[1-9])", "[0-7]")
-Schedule = Annotated[str, msgspec.Meta(pattern=CRON, title="CRON")]
+Schedule = Annotated[str, msgspec.Meta(pattern=CRON, title="CRON", examples=["0 22 * * 6"])]
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reports: Number = 20
     """Past sessions kept."""
     maintenance_window: Schedule = ""
-    """When upgrades may start, as the cron expression of each window's start, in UTC; left empty: any time."""
+    """When upgrades may start, as the cron expression of each window's start, in numbers and UTC; empty: any time."""
     maintenance_window_length: Seconds = 14_400.0
     """Seconds from each of these starts in which an upgrade may start."""
 

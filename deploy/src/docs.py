@@ -54,7 +54,7 @@ def _section(role: Role) -> str:
             "",
             "| API group | resource | verbs | why |",
             "|---|---|---|---|",
-            *(f"| {what} | {'; '.join(whys)} |" for what, whys in rows.items()),
+            *(f"{what} | {'; '.join(whys)} |" for what, whys in rows.items()),
             "",
         ]
     )

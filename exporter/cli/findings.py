@@ -1,5 +1,6 @@
 """Findings for people: as a table in a terminal or a file, and as Markdown for a ticket. The worst come first."""
 
+import re
 from collections.abc import Sequence
 from typing import Final, TextIO
 
@@ -32,9 +33,9 @@ def counted(findings: Sequence[Finding]) -> str:
 
 def show(title: str, verdict: str, answer: Answer, findings: Sequence[Finding], stream: TextIO) -> None:
     """Print a headline and a table."""
-    table = Table.grid(padding=(0, 2))
+    table = _grid(3, gap=2)
     for finding in ordered(findings):
-        details = Table.grid(padding=(0, 1))
+        details = _grid(2, gap=1)
         for detail in finding.details:
             details.add_row("*", Text(detail))
         text = Text(_summary(finding))
@@ -48,14 +49,28 @@ def show(title: str, verdict: str, answer: Answer, findings: Sequence[Finding], 
     tables.paint(draw, stream)
 
 
+def _grid(columns: int, *, gap: int) -> Table:
+    """The last column takes what is left; a word that is too long for it goes on in the next line, uncut."""
+    grid = Table.grid(padding=(0, gap))
+    for _ in range(columns - 1):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
 def markdown(title: str, verdict: str, findings: Sequence[Finding]) -> str:
     """The same, for a ticket or a merge request."""
     lines = [f"## {title}: {verdict}", "", f"{counted(findings)}", "", "| state | check | finding |", "|---|---|---|"]
     for finding in ordered(findings):
-        text = "<br>".join([_summary(finding), *(f"* {detail}" for detail in finding.details)])
-        cells = (f"**{finding.state}**", f"`{finding.check}`", text)
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        text = "<br>".join([_plain(_summary(finding)), *(f"* {_plain(detail)}" for detail in finding.details)])
+        lines.append(f"| **{finding.state}** | `{finding.check}` | {text} |")
     return "\n".join([*lines, ""])
+
+
+def _plain(text: str) -> str:
+    """For a cell of Markdown: every character stands for itself, and indentation stays."""
+    text = re.sub(r"([\\`*|\[\]])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+    return re.sub(r" {2,}", lambda spaces: "&nbsp;" * len(spaces[0]), text)
 
 
 def _summary(finding: Finding) -> str:

@@ -61,13 +61,13 @@ class Quantity(click.ParamType[float]):
 
 
 class Text(click.ParamType[str]):
-    """A text of a certain form; `title` names the form."""
+    """A text of a certain form; `title` names the form, `example` shows it."""
 
     name = "text"
 
-    def __init__(self, pattern: str | None, title: str | None) -> None:
+    def __init__(self, pattern: str | None, title: str | None, example: str = "") -> None:
         self._pattern = re.compile(pattern or "")
-        self._title = title
+        self._title = f"{title}, such as {example}" if example else title
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
         """The text, or click's complaint."""
@@ -130,9 +130,10 @@ def _conversion(annotation: Any) -> dict[str, Any]:  # noqa: ANN401 - any annota
     Raises TypeError: no setting has been of this type so far.
     """
     described = types.type_info(annotation)
-    title = None
+    title, examples = None, []
     if isinstance(described, types.Metadata):
-        title = (described.extra_json_schema or {}).get("title")
+        said = described.extra_json_schema or {}
+        title, examples = said.get("title"), said.get("examples", [])
         described = described.type
     match described:
         case types.FloatType(ge=least, le=most):
@@ -140,7 +141,7 @@ def _conversion(annotation: Any) -> dict[str, Any]:  # noqa: ANN401 - any annota
         case types.IntType(ge=least, le=most):
             return {"type": Quantity(whole=True, least=least, most=most), "metavar": "NUMBER"}
         case types.StrType(pattern=pattern):
-            return {"type": Text(pattern, title), "metavar": title or "TEXT"}
+            return {"type": Text(pattern, title, *examples), "metavar": title or "TEXT"}
         case types.BoolType():
             return {"is_flag": True}
         case types.LiteralType():

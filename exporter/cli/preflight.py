@@ -105,6 +105,8 @@ def command(
     logs.set_up(groups.build(settings.Logging, parameters))
     if target and versions.parse(target) is None:
         raise errors.UsageError(f"--target {target}: not a version such as v1.4.0, nor a minor release such as 1.4")
+    if backup is not None:
+        saved.prepare(backup)
     cluster, core = groups.build(settings.Cluster, parameters), groups.build(settings.Settings, parameters)
     try:
         fetched, collected = asyncio.run(_fetch(cluster, core, backup=backup is not None))
@@ -114,8 +116,7 @@ def command(
     world = fetched.world(target or _next(fetched.world("")), rollback_required=require_rollback)
     results = [*runner.run(world, only=only, accept=accept)]
     if backup is not None:
-        number = saved.save(backup, collected, at=Clock().now(), boot_data=backup_boot_data)
-        results.append(_backed_up(number, collected, accepted=_BACKUP in accept))
+        results.append(_backed_up(backup, collected, boot_data=backup_boot_data, accepted=_BACKUP in accept))
     answer = found.answer(results)
     origin = _current(world)
     title = f"Preflight {origin or 'unknown'} to {world.target or 'unknown'}"
@@ -141,7 +142,11 @@ async def _fetch(
         return fetched, await saved.collect(api) if backup else saved.Collected({}, {})
 
 
-def _backed_up(number: int, collected: saved.Collected, *, accepted: bool) -> Finding:
+def _backed_up(folder: pathlib.Path, collected: saved.Collected, *, boot_data: bool, accepted: bool) -> Finding:
+    try:
+        number = saved.save(folder, collected, at=Clock().now(), boot_data=boot_data)
+    except errors.ExporterError as error:
+        return Finding(check=_BACKUP, state=State.FAIL, summary=str(error), accepted=accepted)
     if collected.unread:
         details = tuple(f"{resource}: {why}" for resource, why in sorted(collected.unread.items()))
         summary = f"{number} objects saved, but not everything could be read"

@@ -229,6 +229,8 @@ def _asked(parameters: dict[str, Any], *, alone: bool) -> _Asked:
             token = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             mistakes.append(f"--token-file {path}: {error}")
+        if len(token.split()) > 1:
+            mistakes.append(f"--token-file {path}: holds more than a token")
     if mistakes:
         raise errors.UsageError("\n  ".join([f"{len(mistakes)} to correct", *mistakes]))
     return _Asked(
@@ -256,7 +258,8 @@ async def _find(asked: _Asked) -> list[Found]:
 
 def _list(known: list[Found]) -> exits.Exit:
     for session in known:
-        ended = "not over" if session.ended is None else f"over {encode.moment(session.ended)}"
+        how = "superseded" if session.superseded else "over"
+        ended = "not over" if session.ended is None else f"{how} {encode.moment(session.ended)}"
         click.echo(f"{session.name}  {session.from_version or 'unknown'} to {session.to_version or 'unknown'}  {ended}")
     return exits.Exit.OK if known else exits.Exit.CANNOT_TELL
 
@@ -271,8 +274,7 @@ async def _verify(asked: _Asked) -> _Result | None:
         results = await asking.ask(
             prometheus,
             _GROUPS,
-            at=session.at,
-            seconds=session.at - began,
+            asking.Judged(session.at, session.at - began, superseded=session.superseded),
             labels=asked.labels,
             target_labels=session.target_labels,
             accept=asked.accept,
@@ -297,7 +299,7 @@ async def _choose(prometheus: Prometheus, asked: _Asked) -> Found | None:
         _say(await sessions.why_none(prometheus, until=until, lookback=lookback, labels=asked.labels))
         return None
     if asked.since is not None:
-        return msgspec.structs.replace(known[-1], at=until)
+        return msgspec.structs.replace(known[-1], at=until, superseded=False)
     return sessions.choose(known, asked.session) if asked.session else known[-1]
 
 

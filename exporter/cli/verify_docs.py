@@ -38,9 +38,9 @@ session.
 | keep a question from deciding | `--accept ID`: it is shown, and does not count |
 | attach the result to a ticket | `--output markdown`; `--output json` is the report |
 
-A session is judged as of the first sample that says it is over. What Prometheus has only in part is inconclusive:
-half a session, a server that says its answer may be partial, too few series, no alert rules. Two replicas count by the
-worse.
+A session is judged as of the first sample that says it is over; one that another target superseded, as of that moment,
+by what was certain then. What Prometheus has only in part is inconclusive: half a session, a server that says its
+answer may be partial, too few series, no alert rules. Two replicas count by the worse.
 
 **What it cannot see.** KubeVirt's own upgrade tests also log in to consoles, stop, restore and delete guests. This does
 not touch a guest.

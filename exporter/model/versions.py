@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 UNKNOWN = "unknown"
 
-_SEMVER = re.compile(r"^v?(\d+)\.(\d+)(?:\.(\d+))?(?:-([0-9A-Za-z.-]+))?(?:\+.*)?$")
+_SEMVER = re.compile(r"^v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?:-([0-9A-Za-z.-]+))?(?:\+.*)?$")
 
 
 class Version(NamedTuple):

@@ -139,6 +139,10 @@ NOTES: Final[tuple[Note, ...]] = (
         " Git see a change", _RELEASE.format("1.6"), applies=_running,
     ),
     Note(
+        _C, "1.6", "launchers ask for a node that offers their machine type: guests with a type that few nodes offer"
+        " find fewer places", _RELEASE.format("1.6"), "compare the types in use with the nodes' labels", _running,
+    ),
+    Note(
         _P, "1.6", "guests were left with two running launchers after live migrations, which destroyed disks",
         "kubevirt/kubevirt#15373, #15711, #16622, all open",
         "watch kubevirt_upgrade_vmis_duplicate_launchers during the upgrade; the alert is critical", _migrating,
@@ -188,6 +192,14 @@ NOTES: Final[tuple[Note, ...]] = (
         "change dashboards and alerts that name them",
     ),
     Note(_C, "1.9", "nodes with cgroup v1 are deprecated; the next release does not take them", _RELEASE.format("1.9")),
+    Note(
+        _C, "1.9", "the feature gate HotplugVolumes, which is set here, is deprecated", _RELEASE.format("1.9"),
+        applies=_gate("HotplugVolumes"),
+    ),
+    Note(
+        _P, "1.9", "two running launchers of one guest were seen in KubeVirt's own tests", "kubevirt/kubevirt#18320",
+        "watch kubevirt_upgrade_vmis_duplicate_launchers during the upgrade; the alert is critical", _migrating,
+    ),
     Note(
         _P, "1.9", "a guest that has just been migrated may be failed when virt-handler restarts",
         "kubevirt/kubevirt#18765, open", "do not change the KubeVirt resource while guests migrate", _migrating,

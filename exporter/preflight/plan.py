@@ -2,9 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from exporter.model import releases, versions
+
+FARTHEST: Final = 50
+"""Minor steps of a way; a target beyond is a slip of the finger."""
 
 
 class Hop(NamedTuple):
@@ -18,10 +21,13 @@ class Hop(NamedTuple):
 
 
 def hops(current: str, target: str) -> tuple[Hop, ...] | None:
-    """The minor steps forwards; none within a minor or backwards. None: unreadable, or another major release."""
+    """The minor steps forwards; none within a minor or backwards.
+
+    None: unreadable, another major release, or farther than any release is.
+    """
     between = versions.minors_between(current, target)
     origin = versions.parse(current)
-    if between is None or origin is None:
+    if between is None or between > FARTHEST or origin is None:
         return None
     lines = [f"{origin.major}.{origin.minor + step}" for step in range(between + 1)]
     return tuple(Hop(*pair) for pair in itertools.pairwise(lines))

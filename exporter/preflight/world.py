@@ -206,6 +206,12 @@ class World:
         return self._view.guests.image(vmi)
 
     @property
+    def newest_launcher(self) -> str:
+        """The image of the launcher that virt-controller starts now; empty where it does not say."""
+        self._need(resources.DEPLOYMENTS)
+        return self._view.components.launcher_image()
+
+    @property
     def session(self) -> Session | None:
         """The session under way, if one is."""
         if not self._view.sync.ready:

@@ -10,6 +10,7 @@ with a difference (`exporter.verify`).
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -38,6 +39,8 @@ KINDS: Final = {
     "migrationpolicies.migrations.kubevirt.io": "MigrationPolicy",
 }
 """What is backed up, by our name of the resource."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,199}")
 
 Key = tuple[str, str, str]
 """Resource, namespace (empty for cluster-scoped objects), name."""
@@ -113,15 +116,23 @@ async def collect(api: Api) -> Collected:
     return Collected(objects, unread)
 
 
-def save(folder: pathlib.Path, collected: Collected, *, at: float, boot_data: bool) -> int:
-    """Write a backup, and return the number of objects; only its owner may read it.
-
-    Raises UsageError: the folder is not empty, or cannot be written.
-    """
+def prepare(folder: pathlib.Path) -> None:
+    """Make the folder. Raises UsageError: there is something in it, or it cannot be made."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise errors.UsageError(f"{folder}: is not empty; a backup wants a folder of its own")
+    except OSError as error:
+        raise errors.UsageError(f"{error.filename or folder}: {error.strerror}") from error
+
+
+def save(folder: pathlib.Path, collected: Collected, *, at: float, boot_data: bool) -> int:
+    """Write a backup, and return the number of objects; only its owner may read it.
+
+    Raises UsageError as `prepare` does, and ExporterError: it cannot be written whole.
+    """
+    prepare(folder)
+    try:
         entries = [_save(folder, key, thing, boot_data=boot_data) for key, thing in sorted(collected.objects.items())]
         header = Header(
             backup=FORMAT,
@@ -130,10 +141,12 @@ def save(folder: pathlib.Path, collected: Collected, *, at: float, boot_data: bo
             kubevirt_version=_version(collected.objects),
             unread=dict(collected.unread),
         )
-        # Last: a folder without an index is no backup.
-        _write(folder / INDEX, b"".join(msgspec.json.encode(line) + b"\n" for line in (header, *entries)))
+        # Last, and at once: a folder without an index is no backup.
+        unfinished = folder / f"{INDEX}.unfinished"
+        _write(unfinished, b"".join(msgspec.json.encode(line) + b"\n" for line in (header, *entries)))
+        unfinished.rename(folder / INDEX)
     except OSError as error:
-        raise errors.UsageError(f"{error.filename or folder}: {error.strerror}") from error
+        raise errors.ExporterError(f"{folder}: {error.strerror}; what is there is no backup: remove it") from error
     return len(entries)
 
 
@@ -143,12 +156,17 @@ def _save(folder: pathlib.Path, key: Key, thing: Manifest, *, boot_data: bool) -
     left_out = [] if boot_data else manifests.without_boot_data(manifest)
     notes = "".join(f"# Left out, because it may hold secrets: {place}\n" for place in left_out)
     text = (notes + manifests.as_yaml(manifest)).encode()
-    file = pathlib.PurePosixPath(resource, *filter(None, [namespace]), f"{name}.yaml")
+    file = pathlib.PurePosixPath(resource, *map(_file_name, filter(None, [namespace])), f"{_file_name(name)}.yaml")
     _write(folder / file, text)
     return Entry(
         file=str(file), resource=resource, namespace=namespace, name=name, uid=thing["metadata"].get("uid", ""),
         sha256=hashlib.sha256(text).hexdigest(), left_out=left_out,
     )  # fmt: skip
+
+
+def _file_name(name: str) -> str:
+    """The name, or a stand-in for one that is too long for a file or leads elsewhere; the index has it in full."""
+    return name if _PLAIN.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()
 
 
 def _write(path: pathlib.Path, text: bytes) -> None:

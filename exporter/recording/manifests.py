@@ -27,6 +27,8 @@ _ANNOTATIONS: Final = frozenset({
 """Written by kubectl and by KubeVirt (reference of KubeVirt's own rewrites)."""
 _BOOT_DATA: Final = {"userData": False, "networkData": False, "userDataBase64": True, "networkDataBase64": True}
 """Fields of cloud-init volumes, and whether they are base64."""
+IGNITION: Final = "kubevirt.io/ignitiondata"
+"""The annotation of guests that are set up by Ignition: what cloud-init volumes are to others."""
 _TEMPLATE: Final = ("spec", "template")
 _FILLED_IN: Final[tuple[tuple[str, ...], ...]] = (
     (*_TEMPLATE, "spec", "domain", "firmware", "uuid"),  # from 1.6
@@ -66,8 +68,12 @@ def clean(thing: Manifest) -> Manifest:
 
 
 def without_boot_data(manifest: Manifest) -> list[str]:
-    """Replace first-boot data in place; where it was."""
+    """Replace first-boot data in place, or take it out where an annotation holds it; where it was."""
     found: list[str] = []
+    annotation = (*_TEMPLATE, "metadata", "annotations", IGNITION)
+    if _at(manifest, annotation) is not None:
+        _remove(manifest, annotation)
+        found.append(f"spec.template.metadata.annotations[{IGNITION}]")
     volumes = _at(manifest, (*_TEMPLATE, "spec", "volumes"))
     for volume in volumes if isinstance(volumes, list) else ():
         for kind in ("cloudInitNoCloud", "cloudInitConfigDrive"):
@@ -79,6 +85,11 @@ def without_boot_data(manifest: Manifest) -> list[str]:
                 source[name] = base64.b64encode(text).decode() if _BOOT_DATA[name] else LEFT_OUT
                 found.append(f"spec.template.spec.volumes[{volume.get('name')}].{kind}.{name}")
     return found
+
+
+def boot_data(manifest: Manifest) -> list[str]:
+    """Where first-boot data is, or stood before it was left out."""
+    return without_boot_data(copy.deepcopy(manifest))
 
 
 def difference(before: Manifest, after: Manifest) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from exporter.model import resources
+from exporter.recording.manifests import IGNITION
 
 LEFT_OUT: Final = "left out of the recording"
 _COPY: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_BOOT_DATA: Final = frozenset({"userData", "userDataBase64", "networkData", "networkDataBase64"})
-"""Of cloud-init volumes; references to Secrets have other names (`userDataSecretRef`)."""
-_SUSPECT: Final = (b'"userData', b'"networkData', _COPY.encode())
+_BOOT_DATA: Final = frozenset({"userData", "userDataBase64", "networkData", "networkDataBase64", IGNITION})
+"""Of cloud-init volumes, and an annotation; references to Secrets have other names (`userDataSecretRef`)."""
+_SUSPECT: Final = (b'"userData', b'"networkData', _COPY.encode(), IGNITION.encode())
 _OF_VERSIONS: Final = ("schema", "subresources", "additionalPrinterColumns")
 
 

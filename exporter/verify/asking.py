@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter import errors
 from exporter.model.findings import Finding, State
@@ -16,19 +16,28 @@ NAMED: Final = 10
 """Series named in one finding; the rest is counted."""
 
 
+class Judged(NamedTuple):
+    """The time that is judged."""
+
+    at: float
+    """As of when, in Unix seconds."""
+    seconds: float
+    """The time before that the questions are about."""
+    superseded: bool = False
+    """A session that ended with the beginning of another one."""
+
+
 async def ask(
     prometheus: Prometheus,
     groups: Iterable[Group],
+    time: Judged,
     *,
-    at: float,
-    seconds: float,
     labels: Mapping[str, str],
     target_labels: Collection[str] = (),
     accept: Collection[str] = (),
 ) -> list[Finding]:
-    """A finding for each question, in their order.
+    """A finding for each question, in their order. `target_labels` are not shown.
 
-    `at`: as of when, in Unix seconds; `seconds`: the time before that they are about. `target_labels` are not shown.
     Raises UsageError and UnreadableError as `Prometheus` does.
     """
     asked = [question for group in groups for question in group.queries]
@@ -37,7 +46,8 @@ async def ask(
     async def one(question: Question) -> Answer | errors.ExporterError:
         async with limit:
             try:
-                return await prometheus.instant(questions.query(question, seconds=seconds, labels=labels), at=at)
+                query = questions.query(question, seconds=time.seconds, labels=labels, superseded=time.superseded)
+                return await prometheus.instant(query, at=time.at)
             except errors.ExporterError as error:
                 return error
 
@@ -54,6 +64,7 @@ async def ask(
             hidden=target_labels,
             needed=findings.get(question.needs),
             awaited=findings.get(question.after),
+            superseded=time.superseded,
         )
         accepted = question.id in accept
         findings[question.id] = finding if not accepted else _accepted(finding)
@@ -67,17 +78,20 @@ def judged(
     hidden: Collection[str] = (),
     needed: Finding | None = None,
     awaited: Finding | None = None,
+    superseded: bool = False,
 ) -> Finding:
     """What an answer means.
 
     `needed`: the finding of the question without whose yes a yes to this one proves nothing; `awaited`: that of the
-    question before whose yes a no to this one means nothing yet.
+    question before whose yes a no to this one means nothing yet. `superseded`: another target was set before.
     """
     state, summary, details = _judged(question, answer, hidden)
     if state is State.PASS and needed is not None and needed.state is not State.PASS:
         state, summary, details = State.UNKNOWN, f"cannot tell without an answer to `{needed.check}`", ()
     if state in (State.FAIL, State.WARN) and awaited is not None and awaited.state is not State.PASS:
         state, summary = State.UNKNOWN, f"not yet; it counts once `{awaited.check}` is answered with yes"
+    if state is State.FAIL and superseded and question.after:
+        state, summary = State.UNKNOWN, "not yet when another target was set"
     if question.runbook and state is not State.PASS:
         details = (*details, f"runbook: {question.runbook}")
     return Finding(check=question.id, state=state, summary=f"{question.question} {summary}", details=details)

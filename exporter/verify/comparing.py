@@ -50,8 +50,8 @@ def _changed(saved: Saved, now: Collected, there: list[Entry]) -> Iterator[tuple
         if before is None:
             continue  # damaged, and said to be so
         after = manifests.clean(now.objects[entry.key])
-        if entry.left_out:
-            manifests.without_boot_data(after)
+        if set(manifests.boot_data(before)) <= set(entry.left_out):
+            manifests.without_boot_data(after)  # none was saved, so none is shown
         lines = manifests.difference(before, after)
         if not lines:
             continue

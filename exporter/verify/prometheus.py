@@ -4,6 +4,7 @@ Whoever cannot be talked to at all raises; a query that is refused is told apart
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,6 +19,9 @@ from exporter import errors
 _MESSAGE: Final = 200
 """Characters of what a server says that are shown."""
 _EXCEPTIONS: Final = (aiohttp.ClientError, OSError)
+
+
+_USERINFO: Final = re.compile(r"//[^/]*@")
 
 
 class QueryRefused(errors.ExporterError):
@@ -36,6 +40,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """PEM file with the authorities to trust; empty: the system's."""
     deadline: float = 30.0
     """Seconds one request may take."""
+
+    @property
+    def shown(self) -> str:
+        """The address for messages: without the name and password that it may hold."""
+        return _USERINFO.sub("//", self.url.rstrip("/"))
 
 
 class Series(NamedTuple):
@@ -85,6 +94,7 @@ class Prometheus:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._root = source.url.rstrip("/")
+        self._shown = source.shown
         headers = {"User-Agent": f"kubevirt-upgrade-exporter/{exporter.__version__}", "Accept": "application/json"}
         if source.tenant:
             headers["X-Scope-OrgID"] = source.tenant
@@ -127,17 +137,19 @@ class Prometheus:
         status, kind, body = await self._get(f"{self._root}/api/v1/{what}", parameters)
         if status in (401, 403):
             raise errors.UsageError(
-                f"{self._root} answers with HTTP {status}{_said(body)}: credentials are missing, wrong, or not enough"
+                f"{self._shown} answers with HTTP {status}{_said(body)}: credentials are missing, wrong, or not enough"
                 " (--token-file, --tenant)"
             )
         if 300 <= status < 400:
-            raise errors.UnreadableError(f"{self._root} sends us elsewhere (HTTP {status}): is a login in front of it?")
+            raise errors.UnreadableError(
+                f"{self._shown} sends us elsewhere (HTTP {status}): is a login in front of it?"
+            )
         try:
             document = msgspec.json.decode(body, type=_Document)
         except ValueError as error:
             raise errors.UnreadableError(
-                f"{self._root} answers with HTTP {status} and {kind or 'something'} that is not the JSON of Prometheus:"
-                " is the address right, with its path?"
+                f"{self._shown} answers with HTTP {status} and {kind or 'something'} that is not the JSON of"
+                " Prometheus: is the address right, with its path?"
             ) from error
         if document.status != "success" or document.data is None:
             raise QueryRefused(f"HTTP {status}: {document.error[:_MESSAGE] or 'no reason given'}")
@@ -153,13 +165,13 @@ class Prometheus:
             ):
                 return answer.status, answer.content_type, await answer.read()
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise errors.UsageError(f"--prometheus {self._source.url}: not a URL such as http://host:9090") from error
+            raise errors.UsageError(f"--prometheus {self._shown}: not a URL such as http://host:9090") from error
         except TimeoutError as error:
             limit = self._source.deadline
-            raise errors.UnreadableError(f"{self._root} has not answered within {limit:g} s") from error
+            raise errors.UnreadableError(f"{self._shown} has not answered within {limit:g} s") from error
         except _EXCEPTIONS as error:
             text = " ".join(f"{error}".split())[:_MESSAGE] or type(error).__name__
-            raise errors.UnreadableError(f"{self._root} cannot be reached: {text}") from error
+            raise errors.UnreadableError(f"{self._shown} cannot be reached: {text}") from error
 
 
 def _series(data: _Data) -> list[Series]:

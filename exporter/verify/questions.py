@@ -45,6 +45,11 @@ _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "==": operator.eq, ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
 _CONDITION: Final = re.compile(r"^(==|>=|<=|>|<) ([0-9.]+)$")
+_LAST_WORDS: Final = {
+    "kubevirt_upgrade_session_end_timestamp_seconds": "kubevirt_upgrade_session_start_timestamp_seconds",
+    "kubevirt_upgrade_session_verdict": "kubevirt_upgrade_session_verdict_so_far",
+}
+"""What says as much of a session that another one superseded: it is over, and its verdict is the one so far."""
 _OURS: Final = re.compile(r"\b(kubevirt_upgrade_[a-z0-9_]+|ALERTS)\b(\{)?")
 
 
@@ -116,10 +121,15 @@ def load(text: str | None = None) -> tuple[Group, ...]:
     return groups
 
 
-def query(question: Question, *, seconds: float, labels: Mapping[str, str]) -> str:
-    """The PromQL to send: `seconds` is the time the session took, `labels` narrow every series of ours."""
+def query(question: Question, *, seconds: float, labels: Mapping[str, str], superseded: bool = False) -> str:
+    """The PromQL to send.
+
+    `seconds` is the time the session took, `labels` narrow every series of ours; `superseded`: another session did.
+    """
     whole = max(60, round(seconds))
     text = question.query.replace("$__range_s", str(whole)).replace("$__range", f"{whole}s")
+    if superseded:
+        text = _OURS.sub(lambda match: f"{_LAST_WORDS.get(match[1], match[1])}{match[2] or ''}", text)
     return narrowed(text, labels)
 
 

@@ -1,10 +1,12 @@
 """Which sessions Prometheus knows of, and as of which moment each is judged.
 
 A session shows in a gauge that holds its start; the exporter keeps the gauges of the last session until the next one
-begins. A session is judged as of the first sample that says it is over, else of the last one that shows it.
+begins. A session is judged as of the first sample that says it is over, else of the last one that shows it. One that
+another one superseded never says so: it shows until the other one begins.
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -23,6 +25,8 @@ MOST_POINTS: Final = 10_000
 """Of a range; Prometheus gives 11,000."""
 _SAME: Final = 60.0
 """Seconds by which replicas may differ about the start of a session."""
+_SEAMLESS: Final = 2.0
+"""Steps from the last sample of one session to the first of the next: beyond, nobody knows how the first one ended."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None
     at: float
     """The moment as of which it is judged."""
+    superseded: bool = False
+    """It ended because KubeVirt was given another target."""
     from_version: str
     to_version: str
     target_labels: Mapping[str, str]
@@ -61,8 +67,12 @@ async def find(
     _one_exporter(starts)
     ends = await prometheus.over(questions.narrowed(END, labels), **span)
     found = []
-    for start, moments in _plateaus(starts.series[0]):
+    plateaus = list(_plateaus(starts.series[0]))
+    for (start, moments), following in itertools.zip_longest(plateaus, plateaus[1:]):
         ended, at = _end(ends, start, moments)
+        superseded = ended is None and following is not None and following[1][0] - moments[-1] <= _SEAMLESS * step
+        if superseded:
+            ended = at = max(at, following[0])
         info = await prometheus.instant(questions.narrowed(INFO, labels), at=at)
         named = info.series[-1].labels if info.series else {}
         found.append(
@@ -74,6 +84,7 @@ async def find(
                 from_version=named.get("from_version", ""),
                 to_version=named.get("to_version", ""),
                 target_labels=starts.series[0].labels,
+                superseded=superseded,
             )
         )
     return found, (*starts.warnings, *ends.warnings)

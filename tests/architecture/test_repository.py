@@ -101,3 +101,24 @@ def test_what_only_looks_like_a_trace_is_let_through(text: str) -> None:
 def test_a_module_without_a_docstring_is_found() -> None:
     assert not has_docstring("import os")
     assert has_docstring('"""What it is for."""')
+
+
+def crooked(text: str) -> list[int]:
+    """The lines of Markdown tables that have another number of cells than their table's head."""
+    blocks = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+    wrong, cells = [], 0
+    for number, line in enumerate(blocks.sub(lambda block: "\n" * block[0].count("\n"), text).splitlines(), start=1):
+        found = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        if found and cells and found != cells:
+            wrong.append(number)
+        cells = cells if found and cells else found
+    return wrong
+
+
+def test_tables_of_pages_have_a_cell_for_each_column() -> None:
+    """Renderers drop what is beyond the last column, without a word."""
+    assert {name: lines for name, text in files("*.md").items() if (lines := crooked(text))} == {}
+
+
+def test_a_crooked_table_is_found() -> None:
+    assert crooked("| a | b |\n|---|---|\n| 1 | 2 \\| 3 |\n| | 1 | 2 |\n\n| c |\n|---|\n| 1 |\n") == [4]

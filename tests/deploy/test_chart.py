@@ -129,6 +129,17 @@ def _paths(given: object, schema: dict[str, Any], prefix: str = "") -> set[str]:
         ({"kubevirt": {"namespace": ""}}, "namespace"),
         ({"auth": "basic"}, "auth"),
         ({"config": {"listen": ":1"}}, "invalid propertyName 'listen'"),
+        ({"config": {"stalled_after": 600}}, "invalid propertyName 'stalled_after'"),
+        ({"commonLabels": {"app.kubernetes.io/name": "mine"}}, "app.kubernetes.io/name"),
+        ({"podLabels": {"app.kubernetes.io/instance": "mine"}}, "app.kubernetes.io/instance"),
+        ({"podLabels": {"team": "two words"}}, "/podLabels/team"),
+        ({"fullnameOverride": "Kue_1"}, "/fullnameOverride"),
+        ({"auth": "kubernetes", "readers": [{"kind": "ServiceAccount", "name": "a"}]}, "namespace"),
+        ({"readers": [{"kind": "User", "name": "a"}]}, "readers are named, but with auth: none everybody may read"),
+        ({"probes": {"clusterScoped": True}}, "probes.clusterScoped needs probes.namespace"),
+        ({"tls": {"secretName": "mine"}}, "tls.enabled is not set, and yet there is a certificate"),
+        ({"tls": {"certManager": {"enabled": True}}}, "tls.enabled is not set, and yet there is a certificate"),
+        ({"tls": {"openshiftServiceCA": True}}, "tls.enabled is not set, and yet there is a certificate"),
         ({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts"),
         ({"auth": "kubernetes"}, "auth: kubernetes needs tls.enabled"),
         ({"tls": {"enabled": True}}, "tls.enabled needs a certificate"),
@@ -153,11 +164,40 @@ def test_the_daemon_knows_its_flags_and_settings(case: str) -> None:
     assert known >= flags(case).keys() | values(case).get("config", {}).keys()
 
 
-def test_settings_that_the_chart_makes_itself_are_refused_in_config() -> None:
-    """A flag would win over the file without a word."""
+def test_config_takes_the_daemons_settings_but_for_those_that_the_chart_makes() -> None:
+    """A flag would win over the file without a word; a wrong name would be told by a pod that does not start."""
     schema = json.loads((CHART / "values.schema.json").read_text())
-    refused = set(schema["properties"]["config"]["propertyNames"]["not"]["enum"])
-    assert refused == {flag for case in CASES for flag in flags(case)} - {"config"}
+    known = {option.removeprefix("--") for parameter in run.command.params for option in parameter.opts}
+    made = {flag for case in CASES for flag in flags(case)}
+    outside = {"kubeconfig", "context"}  # a pod has its own credentials
+    assert set(schema["properties"]["config"]["propertyNames"]["enum"]) == known - made - outside
+
+
+def test_a_label_that_is_given_twice_is_there_once_and_the_nearer_one_holds() -> None:
+    """Some readers of YAML refuse a mapping with the same key twice."""
+    given = {
+        "commonLabels": {"team": "all"},
+        "podLabels": {"team": "pods"},
+        "serviceMonitor": {"enabled": True, "labels": {"team": "monitors"}},
+        "prometheusRule": {"enabled": True, "labels": {"team": "rules"}},
+        "dashboards": {"enabled": True, "labels": {"team": "boards"}},
+    }
+    with helm.Chart.load(CHART) as chart:
+        texts = chart.render(given, name="it", namespace="it").values()
+    assert not [text for text in texts if re.search(r"^( +)team: .*\n(?:\1[a-z].*\n)*\1team: ", text, re.MULTILINE)]
+    made = {manifest["kind"]: manifest for manifest in install.manifests(CHART, given)}
+    assert made["Service"]["metadata"]["labels"]["team"] == "all"
+    assert made["Deployment"]["spec"]["template"]["metadata"]["labels"]["team"] == "pods"
+    assert made["ServiceMonitor"]["metadata"]["labels"]["team"] == "monitors"
+    assert made["PrometheusRule"]["metadata"]["labels"]["team"] == "rules"
+    assert made["ConfigMap"]["metadata"]["labels"]["team"] == "boards"
+
+
+def test_a_short_interval_alone_is_no_mistake() -> None:
+    """With a scrape timeout that is longer, the Prometheus Operator drops the ServiceMonitor without a word."""
+    given = {"serviceMonitor": {"enabled": True, "interval": "5s"}}
+    [monitor] = [made for made in install.manifests(CHART, given) if made["kind"] == "ServiceMonitor"]
+    assert "scrapeTimeout" not in monitor["spec"]["endpoints"][0]
 
 
 # --- how it runs ---

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from deploy.src import install
+from exporter import cli
+from exporter.model import resources
 from tests.conftest import REPOSITORY
 from tests.deploy.rendering import CHART
 
@@ -41,6 +43,23 @@ def test_there_are_examples_of_each_kind() -> None:
 def test_values_are_taken_by_the_chart(page: pathlib.Path) -> None:
     for text in blocks(page, "yaml", "# values.yaml"):
         assert install.manifests(CHART, yaml.safe_load(text))
+
+
+@pages
+def test_settings_are_taken_by_the_daemon(
+    page: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would end before it listens, and the pods would never be ready. Here it ends for want of credentials."""
+    for text in blocks(page, "yaml", "# values.yaml"):
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(yaml.safe_load(text).get("config", {})))
+        arguments = ["--config", str(tmp_path / "config.yaml"), "--kubeconfig", str(tmp_path / "none")]
+        assert cli.main(["run", *arguments]) == 3
+        assert "no credentials for the cluster" in capsys.readouterr().err
+
+
+def test_the_sizing_page_counts_the_lists() -> None:
+    text = (REPOSITORY / "docs" / "sizing.md").read_text()
+    assert re.findall(r"^(\d+) lists in pages", text, re.MULTILINE) == [str(len(resources.RESOURCES))]
 
 
 @pages
@@ -103,3 +122,21 @@ def test_values_that_are_named_exist(page: pathlib.Path) -> None:
             for part in rest:
                 assert part in place, name
                 place = place[part]
+
+
+def test_kustomize_takes_its_configuration_and_moves_kubevirts_namespace(tmp_path: pathlib.Path) -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    [text] = blocks(REPOSITORY / "docs" / "install.md", "yaml", "# kustomization.yaml")
+    (tmp_path / "kustomization.yaml").write_text(text)
+    shutil.copy(REPOSITORY / "deploy" / "install.yaml", tmp_path)
+    made = subprocess.run([kubectl, "kustomize", tmp_path], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    values = {"image": {"repository": "registry.example.com/kubevirt-upgrade-exporter"}}
+    wanted = install.text(CHART, values=values | {"kubevirt": {"namespace": "openshift-cnv"}}, heading="it")
+    assert _by_name(made.stdout) == _by_name(wanted)
+
+
+def _by_name(text: str) -> dict[tuple[str, str], object]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(text)}

@@ -174,6 +174,27 @@ async def test_it_stays_live_and_ready_when_the_api_goes_away(tmp_path: pathlib.
         assert await it.end(signal.SIGINT) == 0
 
 
+async def test_it_ends_in_time_while_the_api_server_hangs(tmp_path: pathlib.Path) -> None:
+    """It has taken connections and answers nothing any more: neither watches, probes nor our Lease may hold us up."""
+    config = tmp_path / "kubeconfig"
+    simulator = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "exporter.sim", "clean", "--stay", "--kubeconfig", str(config),
+        cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert simulator.stdout is not None
+        assert await simulator.stdout.readline()
+        async with daemon(config) as it:
+            await it.becomes("/readyz", 200)
+            await it.becomes("/metrics", 200, "kubevirt_upgrade_exporter_journal_holder 1")
+            simulator.send_signal(signal.SIGSTOP)
+            assert await it.get("/livez") == (200, "ok\n")
+            assert await it.end(signal.SIGTERM) == 0
+    finally:
+        simulator.kill()
+        await simulator.wait()
+
+
 async def test_it_is_live_and_not_ready_while_it_cannot_list(tmp_path: pathlib.Path) -> None:
     async with Server() as server:
         serve(server)

@@ -18,7 +18,7 @@ import pytest
 from exporter import cli, sim
 from exporter.exposition.history import History
 from exporter.fold import Fold
-from exporter.model.report import Report, Verdict
+from exporter.model.report import Phase, Report, Verdict
 from exporter.recording import quiet, reader, replay
 from exporter.report import decode
 from exporter.settings import Settings
@@ -150,6 +150,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, recordings: pathlib.Path) -
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [program, "--config.file=prometheus.yaml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=10y",
+             f"--query.lookback-delta={STEP + 5}s",  # pages cannot say that a series has ended
              f"--web.listen-address={address}"],
             cwd=folder, stdout=log, stderr=log,
         )  # fmt: skip
@@ -253,10 +254,22 @@ def test_every_session_can_be_named(verify: Verify, filled: Filled) -> None:
     assert f"there are: {', '.join(names)}" in errors
 
 
-def test_a_session_that_was_superseded_is_inconclusive(verify: Verify) -> None:
-    code, output, _ = verify("staged-recording", "--session", "v1.3.0")
-    assert code == 2
-    assert states(output)["over"] == "unknown"
+SUPERSEDED = {"staged-recording": "v1.3.0", "clean-two-step": "v1.3.0", "rollback": "v1.4.0"}
+"""By cluster, the session that another one superseded."""
+
+
+@pytest.mark.parametrize("cluster", SUPERSEDED)
+def test_a_session_that_was_superseded_is_over_and_gets_its_reports_verdict(
+    cluster: str, verify: Verify, filled: Filled
+) -> None:
+    target = SUPERSEDED[cluster]
+    [report] = [each for each in filled.reports[cluster] if each.to_version == target]
+    assert report.phase is Phase.SUPERSEDED
+    code, output, _ = verify(cluster, "--session", target)
+    assert code == {Verdict.PASSED: 0, Verdict.INCONCLUSIVE: 2}[Verdict(report.verdict or "")]
+    assert "over" not in states(output)
+    code, output, _ = verify(cluster, "--list")
+    assert re.search(rf"-{target}  .* to {target}  superseded ", output)
 
 
 def test_two_clusters_at_once_are_refused(verify: Verify) -> None:

@@ -32,6 +32,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* The chart's labels with more of them; of the same name the nearer one holds. Called with a list: root, more labels. */}}
+{{- define "exporter.labelled" -}}
+{{- toYaml (merge (dict) (index . 1) (fromYaml (include "exporter.labels" (index . 0)))) -}}
+{{- end }}
+
 {{- define "exporter.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
@@ -60,6 +65,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "exporter.check" -}}
 {{- if and (eq .Values.auth "kubernetes") (not .Values.tls.enabled) -}}
 {{- fail "auth: kubernetes needs tls.enabled: without TLS the tokens of those who read could be read by others" -}}
+{{- end -}}
+{{- if and .Values.readers (ne .Values.auth "kubernetes") -}}
+{{- fail "readers are named, but with auth: none everybody may read; set auth: kubernetes, or name none" -}}
+{{- end -}}
+{{- if and .Values.probes.clusterScoped (not .Values.probes.namespace) -}}
+{{- fail "probes.clusterScoped needs probes.namespace: without it there are no such probes" -}}
+{{- end -}}
+{{- if and (not .Values.tls.enabled) (or .Values.tls.secretName .Values.tls.certManager.enabled .Values.tls.openshiftServiceCA) -}}
+{{- fail "tls.enabled is not set, and yet there is a certificate: without it the port speaks plain HTTP" -}}
 {{- end -}}
 {{- if and .Values.tls.enabled (not .Values.tls.secretName) (not .Values.tls.certManager.enabled) (not .Values.tls.openshiftServiceCA) -}}
 {{- fail "tls.enabled needs a certificate: tls.secretName, tls.certManager.enabled or tls.openshiftServiceCA" -}}

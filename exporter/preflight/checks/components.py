@@ -15,7 +15,8 @@ _CONDITIONS: Final = {"Available": "True", "Progressing": "False", "Degraded": "
 def check(world: World) -> Iterator[Said]:
     """One finding."""
     kubevirt, components, current = world.kubevirt, world.components, world.current
-    troubles = [f"{name}: there is none" for name in _ALWAYS if components.get(name) is None]
+    troubles = [] if kubevirt.deleted is None else ["the KubeVirt resource: somebody has deleted it, and it is going"]
+    troubles += [f"{name}: there is none" for name in _ALWAYS if components.get(name) is None]
     found = sorted(components, key=lambda component: component.name)
     for component in found:
         troubles += _troubles(component, current)

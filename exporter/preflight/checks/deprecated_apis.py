@@ -23,14 +23,16 @@ def check(world: World) -> Iterator[Said]:
             if not version.served or (version.name not in ends and not version.deprecated):
                 continue
             name = f"{crd.key} {version.name}"
-            objects = (world.written(crd.key) or {}).get(f"{crd.group}/{version.name}", 0)
+            written = world.written(crd.key)
+            objects = (written or {}).get(f"{crd.group}/{version.name}", 0)
             wrote = (
                 f", in which {count(objects, 'object')} was written"
                 if objects == 1
                 else (f", in which {objects} objects were written" if objects else "")
             )
             if version.name in ends:
-                (used if objects else gone).append(f"{name}: not served from {ends[version.name]} on{wrote}")
+                unread = "; its objects are not looked at" if written is None else ""
+                (used if objects else gone).append(f"{name}: not served from {ends[version.name]} on{wrote}{unread}")
             elif objects:
                 deprecated.append(f"{name}: deprecated{wrote}")
     if used:
@@ -39,12 +41,13 @@ def check(world: World) -> Iterator[Said]:
         )
     elif gone:
         yield warns(
-            f"the upgrade takes away {count(len(gone), 'API version')}; no object was written in them", named(gone)
+            f"the upgrade takes away {count(len(gone), 'API version')}; no object is known to be written in them",
+            named(gone),
         )
     elif deprecated:
         yield warns(f"objects were written in {count(len(deprecated), 'deprecated API version')}", named(deprecated))
     else:
-        yield passes("no object was written in a deprecated API version, and all that is served stays served")
+        yield passes("no object is known to be written in a deprecated API version, and what is served stays served")
 
 
 def _last_served(crd: Crd, lines: tuple[str, ...]) -> dict[str, str]:

@@ -82,6 +82,7 @@ def test_every_command_helps(command: str, run: Run) -> None:
         (["replay", "--output", "xml", "file"], "--output: 'xml' is not one of"),
         (["replay", "--at", "-1", "file"], "--at: '-1' is not a number, 0 or more"),
         (["run", "--listen", "nowhere"], "--listen: 'nowhere' is not like ADDRESS:PORT"),
+        (["run", "--maintenance-window", "0 22 * * SAT"], "'0 22 * * SAT' is not like CRON, such as 0 22 * * 6"),
         (["run", "--kubeconfig", "/does/not/exist"], "no credentials for the cluster"),
         (["metrics-docs", "surplus"], "Got unexpected extra argument (surplus)"),
     ],

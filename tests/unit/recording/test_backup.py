@@ -2,7 +2,9 @@
 
 import json
 import pathlib
+import resource
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -76,6 +78,36 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: pathlib.Path) -> Non
         backup.save(tmp_path, Collected(OBJECTS, {}), at=0.0, boot_data=False)
     with pytest.raises(errors.UsageError, match=r"Not a directory|File exists"):
         backup.save(tmp_path / "mine", Collected(OBJECTS, {}), at=0.0, boot_data=False)
+
+
+@pytest.mark.parametrize("name", ["../../outside", "a/b", "..", "n" * 253, "\0"])
+def test_whatever_an_object_is_called_its_file_is_in_the_folder(name: str, tmp_path: pathlib.Path) -> None:
+    key = (resources.VMS, "../team", name)
+    thing = VM | {"metadata": {"name": name, "namespace": "../team"}}
+    backup.save(tmp_path / "a" / "backup", Collected({key: thing}, {}), at=0.0, boot_data=False)
+    assert [path.name for path in tmp_path.rglob("*")][:2] == ["a", "backup"]
+    assert set(tmp_path.rglob("*.yaml")) == set((tmp_path / "a" / "backup" / resources.VMS).rglob("*.yaml"))
+    loaded = backup.load(tmp_path / "a" / "backup")
+    assert loaded.damaged == ()
+    assert list(loaded.manifests) == [key]
+
+
+@pytest.mark.usefixtures("smallest_files")
+def test_what_cannot_be_written_whole_is_no_backup(tmp_path: pathlib.Path) -> None:
+    """A full disk, for example: there is no index then, so that nobody takes it for one."""
+    with pytest.raises(errors.ExporterError, match=r"File too large; what is there is no backup: remove it"):
+        backup.save(tmp_path / "backup", Collected(OBJECTS, {}), at=0.0, boot_data=False)
+    with pytest.raises(errors.UnreadableError, match="this is no backup of ours"):
+        backup.load(tmp_path / "backup")
+
+
+@pytest.fixture(params=[10, 400], ids=["a manifest", "the index"])
+def smallest_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No file may become longer than so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (request.param, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_whatever_was_touched_since_is_noticed(tmp_path: pathlib.Path) -> None:

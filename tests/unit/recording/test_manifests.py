@@ -29,7 +29,10 @@ VM: dict[str, Any] = {
         "runStrategy": "Always",
         "instancetype": {"name": "small", "revisionName": "vm-small-1"},
         "template": {
-            "metadata": {"creationTimestamp": None, "labels": {"app": "a"}},
+            "metadata": {
+                "creationTimestamp": None, "labels": {"app": "a"},
+                "annotations": {"kubevirt.io/ignitiondata": '{"passwordHash": "s3cret"}'},
+            },
             "spec": {
                 "domain": {"devices": {}},
                 "volumes": [
@@ -65,7 +68,7 @@ def test_only_what_its_owner_wrote_is_kept() -> None:
     assert manifest["metadata"] == {
         "name": "vm", "namespace": "team", "labels": {"a": "b"}, "annotations": {"mine": "yes"},
     }  # fmt: skip
-    assert manifest["spec"]["template"]["metadata"] == {"labels": {"app": "a"}}
+    assert "creationTimestamp" not in manifest["spec"]["template"]["metadata"]
     assert manifest["spec"]["instancetype"] == VM["spec"]["instancetype"]
 
 
@@ -76,12 +79,14 @@ def test_first_boot_data_is_left_out_and_named() -> None:
     assert "s3cret" not in text
     assert "czNjcmV0" not in text
     assert places == [
+        "spec.template.metadata.annotations[kubevirt.io/ignitiondata]",
         "spec.template.spec.volumes[ci].cloudInitNoCloud.networkData",
         "spec.template.spec.volumes[ci].cloudInitNoCloud.userData",
         "spec.template.spec.volumes[drive].cloudInitConfigDrive.userDataBase64",
     ]
     volumes = manifest["spec"]["template"]["spec"]["volumes"]
     assert base64.b64decode(volumes[1]["cloudInitConfigDrive"]["userDataBase64"]).decode() == manifests.LEFT_OUT
+    assert manifest["spec"]["template"]["metadata"] == {"labels": {"app": "a"}}
     assert volumes[2] == VM["spec"]["template"]["spec"]["volumes"][2]
 
 
@@ -99,7 +104,7 @@ def test_nothing_changed_is_no_difference() -> None:
     "after",
     [
         changed("spec", "template", "spec", "domain", "firmware", value={"uuid": "1"}),
-        changed("spec", "template", "metadata", "annotations", value={"kubevirt.io/pci-topology-version": "v3"}),
+        changed("spec", "template", "metadata", "annotations", "kubevirt.io/pci-topology-version", value="v3"),
         changed("spec", "template", "spec", "architecture", value="amd64"),
         changed("spec", "template", "spec", "domain", "machine", value={"type": "q35"}),
         changed("spec", "instancetype", "revisionName", value=None),

@@ -167,13 +167,15 @@ def test_first_boot_data_and_copies_of_manifests_are_left_out() -> None:
         },
     )
     vm["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "password: s3cret", "a": "b"}
+    vm["metadata"]["annotations"]["kubevirt.io/ignitiondata"] = '{"passwordHash": "s3cret"}'
     text = bytes(trimming.trimmed(resources.VMS, raw(vm)))
     assert b"s3cret" not in text
     assert b"czNjcmV0" not in text
     volumes = json.loads(text)["spec"]["template"]["spec"]["volumes"]
     assert volumes[0]["cloudInitNoCloud"]["userData"] == trimming.LEFT_OUT
     assert volumes[2]["cloudInitNoCloud"] == {"userDataSecretRef": {"name": "mine"}}
-    assert json.loads(text)["metadata"]["annotations"] == {"a": "b"}
+    annotations = {"a": "b", "kubevirt.io/ignitiondata": trimming.LEFT_OUT}
+    assert json.loads(text)["metadata"]["annotations"] == annotations
 
 
 def test_definitions_go_without_schemas() -> None:

@@ -11,8 +11,8 @@ from tests.unit.report.examples import REPORT
 
 EVIDENCE = Evidence(
     path_supported=True, handler_waves=4, handler_grace=30.0, longest_pause=0.0, out_of_order=(), relapsed=False,
-    failed_updates=0, finished_updates=19, stranded={}, workloads_began=None, blind=(), operator_version="v1.4.0",
-    broken=(),
+    obstacles={}, failed_updates=0, finished_updates=19, stranded={}, workloads_began=None, blind=(),
+    operator_version="v1.4.0", broken=(),
 )  # fmt: skip
 LENGTH = 1_000.0
 """Seconds from the beginning to the observed completion."""

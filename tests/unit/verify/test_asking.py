@@ -105,3 +105,11 @@ def test_without_what_it_needs_a_yes_proves_nothing(state: State) -> None:
     finding = asking.judged(question(needs="other"), Answer(series(0)), needed=needed)
     assert (finding.state, finding.summary) == (State.UNKNOWN, "Is it so? cannot tell without an answer to `other`")
     assert asking.judged(question(needs="other"), Answer(series(1)), needed=needed).state is State.FAIL
+
+
+def test_a_no_when_another_target_was_set_may_have_become_a_yes() -> None:
+    finding = asking.judged(question(after="over"), Answer(series(1)), superseded=True)
+    assert (finding.state, finding.summary) == (State.UNKNOWN, "Is it so? not yet when another target was set")
+    assert asking.judged(question(), Answer(series(1)), superseded=True).state is State.FAIL
+    warning = question(after="over", otherwise=Otherwise.WARNING)
+    assert asking.judged(warning, Answer(series(1)), superseded=True).state is State.WARN

@@ -61,6 +61,16 @@ def test_an_object_was_changed(tmp_path: pathlib.Path) -> None:
     assert {"-  runStrategy: Always", "+  runStrategy: Halted"} <= set(finding.details)
 
 
+def test_first_boot_data_of_today_is_not_shown_either(tmp_path: pathlib.Path) -> None:
+    volumes = [{"name": "ci", "cloudInitNoCloud": {"userData": "password: s3cret"}}]
+    now = vm("b", runStrategy="Always", template={"spec": {"volumes": volumes}})
+    found = compared(saved(tmp_path), BEFORE | {(resources.VMS, "team", "b"): now})
+    finding = found["backup-unchanged"]
+    assert finding.state is State.WARN
+    assert "cloudInitNoCloud" in str(finding.details)
+    assert "s3cret" not in str(finding.details)
+
+
 def test_of_many_changed_objects_some_are_shown(tmp_path: pathlib.Path) -> None:
     many = {(resources.VMS, "team", f"vm-{n}"): vm(f"vm-{n}") for n in range(25)}
     backup.save(tmp_path / "backup", Collected(many, {}), at=0.0, boot_data=False)

@@ -106,6 +106,14 @@ async def test_an_address_that_is_none(url: str) -> None:
             await prometheus.instant("up", at=0)
 
 
+@pytest.mark.parametrize("url", ["http://me:s3cr@et@127.0.0.1:1/x", "http://me:s3cret@[bad", "ftp://me:s3cret@x"])
+async def test_a_password_in_the_address_is_not_told(url: str) -> None:
+    async with Prometheus(Source(url=url)) as prometheus:
+        with pytest.raises(errors.ExporterError) as error:
+            await prometheus.instant("up", at=0)
+    assert not {word for word in ("s3cr", "et@", "me:") if word in str(error.value)}
+
+
 async def test_an_authority_of_ones_own(tmp_path: pathlib.Path) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -164,6 +172,12 @@ def test_mistakes_are_told(arguments: list[str], said: str, capsys: pytest.Captu
     shown = capsys.readouterr()
     assert shown.out == ""
     assert said in shown.err
+
+
+def test_a_file_with_more_than_a_token(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "token").write_text("secret\nanother\n")
+    assert cli.main(["verify", "--prometheus", "http://x", "--token-file", str(tmp_path / "token")]) == 3
+    assert "token: holds more than a token" in capsys.readouterr().err
 
 
 def test_a_token_from_a_file(tmp_path: pathlib.Path) -> None:

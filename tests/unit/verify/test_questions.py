@@ -132,3 +132,13 @@ def test_the_time_of_the_session_is_put_in() -> None:
     [group] = questions.load(ENTRY.replace("query: up", "query: 'rate(up[$__range]) / $__range_s'"))
     assert questions.query(group.queries[0], seconds=90.4, labels={}) == "rate(up[90s]) / 90"
     assert questions.query(group.queries[0], seconds=3, labels={}) == "rate(up[60s]) / 60"
+
+
+def test_of_a_session_that_was_superseded_the_last_words_so_far_count() -> None:
+    text = 'max(kubevirt_upgrade_session_end_timestamp_seconds) + kubevirt_upgrade_session_verdict{verdict="failed"}'
+    [group] = questions.load(ENTRY.replace("query: up", f"query: '{text}'"))
+    sent = questions.query(group.queries[0], seconds=90, labels={"cluster": "a"}, superseded=True)
+    assert sent == (
+        'max(kubevirt_upgrade_session_start_timestamp_seconds{cluster="a"})'
+        ' + kubevirt_upgrade_session_verdict_so_far{cluster="a", verdict="failed"}'
+    )
