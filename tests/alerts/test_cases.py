@@ -6,6 +6,7 @@ that must not change their outcome.
 
 import os
 import pathlib
+import re
 from collections.abc import Iterable
 from concurrent import futures
 
@@ -42,6 +43,15 @@ def test_every_alert_has_firing_silent_and_two_replica_cases(name: str) -> None:
     assert any(title.startswith("silent") for title in alone)
     assert not any(fires for title, fires in firing.items() if title.startswith("silent ") and ", and" not in title)
     assert any(title.startswith("two replicas: ") for title in firing.keys() - alone.keys())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_has_holes_where_something_is_not_known(name: str) -> None:
+    for test in read(name)["tests"]:
+        for moment in test["alert_rule_test"]:
+            for alert in moment.get("exp_alerts") or ():
+                texts = alert["exp_annotations"]["summary"], alert["exp_annotations"]["description"]
+                assert [text for text in texts if re.search(r" [ .,)]|\(\)|<no value>|[:,] *$", text)] == []
 
 
 @pytest.mark.parametrize("name", [*NAMES, "records"])
