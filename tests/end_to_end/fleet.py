@@ -39,9 +39,12 @@ class Cluster:
     """Its scenario is."""
     ended: float = math.inf
     """When that was."""
+    late: float = 0.0
+    """Seconds that it lagged behind at most: much of it, and what it raises says more about this machine."""
 
     def advance(self, now: float) -> None:
         """Let time pass until now."""
+        self.late = max(self.late, now - self.simulation.now - TICK)
         self.simulation.advance(max(0.0, now - self.simulation.now))
         if self.simulation.over and not self.over.is_set():
             self.ended = now
@@ -69,6 +72,11 @@ class Fleet(NamedTuple):
             if alert["status"] == "firing" and name in ends and began <= ends[name] + NOTICED:
                 found[name].add(Alerted.of(alert["labels"]))
         return found
+
+    @property
+    def late(self) -> str:
+        """For whoever wonders about a result."""
+        return f"simulated time was late by up to {max(cluster.late for cluster in self.clusters):.1f} s"
 
     async def held_back(self) -> dict[str, set[Alerted]]:
         """What Alertmanager knows and keeps to itself, by cluster."""

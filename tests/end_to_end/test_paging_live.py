@@ -8,6 +8,7 @@ That 16 to 18 s without a leader are no gap, and all else at the pace of real up
 import asyncio
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 import pytest
 
@@ -31,6 +32,9 @@ CALM = 17.0
 pytestmark = [pytest.mark.endurance, pytest.mark.timeout(DEADLINE + 60)]
 
 
+Alerts = Mapping[str, set[alerted.Alerted]]
+
+
 def shortened(name: str) -> sim.Scenario:
     story = sim.load(name)
     steps = tuple(
@@ -49,5 +53,10 @@ async def test_every_scenario_pages_for_what_it_names_and_for_nothing_else(tmp_p
         await running.ended()
         await asyncio.sleep(CALM)
         notified, held_back = running.notified(), await running.held_back()
-    assert notified == {name: alerted.notified(name) for name in sim.names()}
-    assert held_back == {name: alerted.raised(name) - alerted.notified(name) for name in sim.names()}
+    assert differences(notified, {name: alerted.notified(name) for name in sim.names()}) == {}, running.late
+    assert held_back == {name: alerted.raised(name) - alerted.notified(name) for name in sim.names()}, running.late
+
+
+def differences(found: Alerts, expected: Alerts) -> Alerts:
+    """What is missing, and what is too much, by scenario."""
+    return {name: found[name] ^ alerts for name, alerts in expected.items() if found[name] != alerts}
