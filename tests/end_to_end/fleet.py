@@ -154,7 +154,9 @@ async def _watched(
 async def running(clusters: Sequence[Cluster]) -> AsyncIterator[None]:
     """Time passes in all of them."""
     for cluster in clusters:
-        cluster.simulation.world.engine.shift(time.time() - cluster.simulation.now)
+        waited = time.time() - cluster.simulation.now
+        cluster.simulation.world.engine.shift(waited)
+        cluster.simulation.advance(waited)
     async with asyncio.TaskGroup() as group:
         clock = group.create_task(_time_passes(clusters))
         yield
