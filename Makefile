@@ -32,9 +32,14 @@ demo: $(STAMP) ## A simulated upgrade and the exporter watching it; ARGS="--scen
 	$(RUN) exporter demo $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## All tests; ARGS="-k name" for some
+test: $(STAMP) ## All tests but those that take minutes; ARGS="-k name" for some
 	scripts/install-test-programs
-	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(RUN) pytest -m "not endurance" --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+
+.PHONY: endurance
+endurance: $(STAMP) ## The tests that take minutes
+	scripts/install-test-programs
+	$(RUN) pytest -m endurance $(ARGS)
 
 .PHONY: image
 image: $(STAMP) ## Build the image and try it, as root on Debian, without a registry of images

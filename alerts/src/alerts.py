@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.src import promql, slos
 from alerts.src.promql import CURRENT, worst
+from alerts.src.templates import VERSIONS, first, listed
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,16 +37,16 @@ def alerts(objectives: slos.Objectives) -> Sequence[Alert]:
     return (*_CRITICAL, *_CONTROL_PLANE, *_GUESTS, _burn(objectives), _BLIND, _IN_PROGRESS)
 
 
-def _first(family: str, label: str, value: str) -> str:
-    """The names of the first few objects in a family with this label; a template, which asks Prometheus for them."""
-    series = worst(family, f"{label}=%q,cluster=%q")
-    names = "{{ .Labels.namespace }}/{{ .Labels.name }}"
-    return f"{{{{ range printf `sort(bottomk(5, {series}))` {value} $labels.cluster | query }}}} {names}{{{{ end }}}}"
-
-
-_DUPLICATED: Final = _first("session_anomaly_timestamp_seconds", "kind", '"duplicate_launchers"')
-_INTERRUPTED: Final = _first("session_anomaly_timestamp_seconds", "kind", '"interrupted"')
-_LOST: Final = _first("session_lost_object_timestamp_seconds", "resource", "$labels.resource")
+_DUPLICATED: Final = first(
+    " First guests of this upgrade:", "session_anomaly_timestamp_seconds", "kind", '"duplicate_launchers"'
+)
+_INTERRUPTED: Final = first(" First guests:", "session_anomaly_timestamp_seconds", "kind", '"interrupted"')
+_LOST: Final = first(" First of this upgrade:", "session_lost_object_timestamp_seconds", "resource", "$labels.resource")
+_FAILED_SECONDS: Final = listed(
+    " Failed longest:",
+    f"sort_desc(topk(3, {worst('session_api_disruption_seconds', 'cluster=%q')} > 0))",
+    "{{ .Labels.probe }} ({{ .Labels.connection }}) {{ .Value | humanizeDuration }}",
+)
 
 _CRITICAL: Final = (
     Alert(
@@ -58,10 +59,10 @@ _CRITICAL: Final = (
           or
         ({worst("session_vmi_duplicate_launchers")} > 0 and {CURRENT})
         """,
-        summary="A guest has two launchers running, or had in this upgrade.",
+        summary="Guests that have two launchers running, or had in this upgrade: {{ $value | humanize }}.",
         description=f"""
         Two virt-launcher pods of one guest ran for more than a minute, and no migration explains it. Both may write
-        to the same disks. First guests of this upgrade:{_DUPLICATED}
+        to the same disks.{_DUPLICATED}
         """,
     ),
     Alert(
@@ -72,10 +73,10 @@ _CRITICAL: Final = (
           and
         {CURRENT}
         """,
-        summary="{{ $value | humanize }} guests were interrupted in this upgrade.",
+        summary="Guests interrupted in this upgrade: {{ $value | humanize }}.",
         description=f"""
         Guests lost the instance they ran in, and nobody had asked for it. Those that the Evict update method restarts
-        are not counted. First guests:{_INTERRUPTED}
+        are not counted.{_INTERRUPTED}
         """,
     ),
     Alert(
@@ -87,9 +88,9 @@ _CRITICAL: Final = (
         {CURRENT}
         """,
         summary="KubeVirt's API was away for longer than an upgrade may cost.",
-        description="""
-        One of the probes has used {{ $value | humanizePercentage }} of its budget of failed seconds. Seconds in which
-        the API server itself did not answer are not counted.
+        description=f"""
+        One of the probes has used {{{{ $value | humanizePercentage }}}} of its budget of failed seconds. Seconds in
+        which the API server itself did not answer are not counted.{_FAILED_SECONDS}
         """,
     ),
     Alert(
@@ -102,12 +103,30 @@ _CRITICAL: Final = (
           or
         {worst("objects_lost_total", over="increase({}[1h])")} > 0
         """,
-        summary="Some {{ $labels.resource }} are gone, and nothing explains it.",
+        summary='Gone, and nothing explains it: {{ $value | printf "%.0f" }} of {{ $labels.resource }}.',
         description=f"""
         A CRD of KubeVirt was deleted or replaced, which takes its objects along, or objects vanished while the watch
-        was cut. First of this upgrade:{_LOST}
+        was cut.{_LOST}
         """,
     ),
+)
+
+_PODS: Final = listed(
+    " Its pods:",
+    f"sort_desc({worst('component_replicas', 'component=%q,cluster=%q')})",
+    "{{ .Value }} {{ .Labels.state }}",
+    "$labels.component",
+)
+_WAITING: Final = listed(
+    " New ones wait:",
+    f"{worst('component_waiting_pods', 'component=%q,cluster=%q')} > 0",
+    "{{ .Value }} {{ .Labels.reason }}",
+    "$labels.component",
+)
+_EXHAUSTED: Final = worst("session_slo_state", 'state="exhausted",cluster=%q', without="state")
+_MISSED: Final = listed(" Missed:", f"{_EXHAUSTED} == 1", "{{ .Labels.slo }}")
+_BEGAN: Final = listed(
+    ":", worst("session_start_timestamp_seconds", "cluster=%q"), "{{ .Value | humanizeTimestamp }}", end=""
 )
 
 _CONTROL_PLANE: Final = (
@@ -118,9 +137,9 @@ _CONTROL_PLANE: Final = (
         holds_openshift=True,
         expr=f"{worst('session_component_stalled')} == 1",
         summary="The rollout of {{ $labels.component }} does not move.",
-        description="""
-        It is the turn of {{ $labels.component }}, and for five minutes no pod at the target was created, started or
-        became ready, and no old one went. KubeVirt's own conditions do not show this.
+        description=f"""
+        It is the turn of {{{{ $labels.component }}}}, and for five minutes no pod at the target was created, started or
+        became ready, and no old one went. KubeVirt's own conditions do not show this.{_PODS}{_WAITING}
         """,
     ),
     Alert(
@@ -133,16 +152,15 @@ _CONTROL_PLANE: Final = (
         {CURRENT}
         """,
         summary="This upgrade has failed one of its objectives.",
-        description="""
-        The verdict on this upgrade is "failed" and stays so, whatever happens now. The report says which objective
-        was missed: kubectl get upgradereports -A
+        description=f"""
+        The verdict on this upgrade is "failed" and stays so, whatever happens now.{_MISSED}
         """,
     ),
     Alert(
         name="KubeVirtUpgradeUnsupportedJump",
         severity="warning",
         expr=f"{worst('session_path_supported')} == 0 and {worst('in_progress')} == 1",
-        summary="An upgrade or rollback is under way that KubeVirt does not support.",
+        summary=f"An upgrade or rollback is under way that KubeVirt does not support{VERSIONS}.",
         description="""
         KubeVirt supports steps to the next minor release. This one skips a minor release, or goes back.
         """,
@@ -151,9 +169,9 @@ _CONTROL_PLANE: Final = (
         name="KubeVirtUpgradeOutsideWindow",
         severity="warning",
         expr=f"{worst('session_in_maintenance_window')} == 0 and {worst('in_progress')} == 1",
-        summary="An upgrade began outside the maintenance window.",
-        description="""
-        The upgrade under way began at a time that the setting maintenance-window does not allow.
+        summary=f"An upgrade began outside the maintenance window{VERSIONS}.",
+        description=f"""
+        The setting maintenance-window does not allow the time at which the upgrade under way began{_BEGAN}.
         """,
     ),
     Alert(
@@ -185,6 +203,11 @@ _CONTROL_PLANE: Final = (
 )
 
 _STRANDED: Final = 'reason!="waiting"'
+_SUCCEEDED: Final = listed(
+    " Succeeded:",
+    worst("session_migrations", 'trigger="workload_update",outcome="succeeded",cluster=%q'),
+    "{{ .Value }}",
+)
 
 _GUESTS: Final = (
     Alert(
@@ -210,10 +233,10 @@ _GUESTS: Final = (
           and ignoring (trigger, outcome)
         {CURRENT}
         """,
-        summary="{{ $value | humanize }} migrations to the new launcher have failed in this upgrade.",
-        description="""
+        summary="Migrations to the new launcher that failed in this upgrade: {{ $value | humanize }}.",
+        description=f"""
         KubeVirt tries such guests again for ever. Where all migrations fail, guests cannot move between the two
-        versions.
+        versions.{_SUCCEEDED}
         """,
     ),
     Alert(
@@ -226,10 +249,10 @@ _GUESTS: Final = (
           and
         {worst("vmis_outdated", _STRANDED, over="{} offset 1d")} > 0)
         """,
-        summary="{{ $value | humanize }} guests keep their old launcher ({{ $labels.reason }}).",
+        summary="Guests that keep their old launcher ({{ $labels.reason }}): {{ $value | humanize }}.",
         description="""
-        waiting: the guests that wait for a new launcher have not become fewer for an hour. Other reasons: these
-        guests will not be updated by themselves, and this for a day.
+        {{ if eq $labels.reason "waiting" }}They wait to be migrated, and have not become fewer for an hour.{{ else
+        }}They will not be updated by themselves, and there have been such guests for a day.{{ end }}
         """,
     ),
 )
@@ -242,6 +265,10 @@ def _burn(objectives: slos.Objectives) -> Alert:
         f'{consumed}{{slo="{slo.slo}"}} > {slo.session.warn_above}'
         for slo in objectives.slos
         if slo.session.warn_above is not None
+    )
+    shares = "".join(
+        f'{{{{ if eq $labels.window "{window.long}" }}}}{window.budget:.0%}{{{{ end }}}}'
+        for window in objectives.windows
     )
     windows = " or ".join(_window(window, objectives.period_days) for window in objectives.windows)
     return Alert(
@@ -262,8 +289,10 @@ def _burn(objectives: slos.Objectives) -> Alert:
         wait="1m",
         summary="The error budget of {{ $labels.slo }} goes too fast (window: {{ $labels.window }}).",
         description=f"""
-        session: this upgrade has used much of the objective's budget, or will have used all of it at this rate. Other
-        windows: at the rate of that long, the budget of {objectives.period_days} days will not last.
+        {{{{ if ne $labels.window "session" }}}}Within {{{{ $labels.window }}}} more than {shares} of the budget of
+        {objectives.period_days} days has gone, and it goes on.{{{{ else if gt $value 1.0 }}}}At this rate this upgrade
+        will use {{{{ $value | humanizePercentage }}}} of its budget.{{{{ else }}}}This upgrade has used
+        {{{{ $value | humanizePercentage }}}} of its budget.{{{{ end }}}}
         """,
     )
 
@@ -297,20 +326,17 @@ _BLIND: Final = Alert(
     wait="5m",
     summary="The upgrade exporter does not see everything ({{ $labels.reason }}).",
     description="""
-    absent: no metrics come from the exporter. not_synced: no replica can read, or is permitted to read, {{
-    $labels.resource }}. failing: the metrics of {{ $labels.source }} cannot be made. What is not seen cannot alert.
+    {{ if eq $labels.reason "absent" }}No metrics come from the exporter.{{ else if eq $labels.reason "not_synced" }}No
+    replica can read, or is permitted to read, {{ $labels.resource }}.{{ else }}The metrics of {{ $labels.source }}
+    cannot be made.{{ end }} What is not seen cannot alert.
     """,
 )
 
-_VERSIONS: Final = worst("session_info", "cluster=%q")
 _IN_PROGRESS: Final = Alert(
     name="KubeVirtUpgradeInProgress",
     severity="info",
     expr="cluster:kubevirt_upgrade_session_moving:max == 1",
-    summary=f"""
-    KubeVirt is being upgraded{{{{ range printf `{_VERSIONS}` $labels.cluster | query }}}}, from
-    {{{{ .Labels.from_version }}}} to {{{{ .Labels.to_version }}}}{{{{ end }}}} (moving: {{{{ $labels.moving }}}}).
-    """,
+    summary=f"KubeVirt is being upgraded{VERSIONS} (moving: {{{{ $labels.moving }}}}).",
     description="""
     The rollout moves, or the guests to their new launcher, or it settles, or nothing moves. Alerts that expect a quiet
     cluster may be held back meanwhile. It stays for ten minutes after the end.

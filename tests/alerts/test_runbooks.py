@@ -4,10 +4,13 @@ Commands run on the simulator, in the middle of an upgrade, and those that chang
 """
 
 import asyncio
+import json
 import os
 import pathlib
 import re
 import shutil
+import subprocess
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from exporter.cli import run
 from tests.alerts import expressions
 from tests.alerts.test_rules import ALERTS, RECORDS
 from tests.conftest import REPOSITORY
+from tests.real_apiserver import ADMIN, RealApiServer
 
 FOLDER = REPOSITORY / "alerts" / "runbooks"
 NAMES = [rule["alert"] for rule in ALERTS]
@@ -82,6 +86,13 @@ def test_it_says_where_its_variables_come_from(name: str) -> None:
     assert {variable for variable in used if f"`{variable}`" not in "\n".join(prose(name))} == set()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_who_stops_the_update_of_guests_is_shown_first_what_to_set_again(name: str) -> None:
+    for block in blocks(name, "sh"):
+        shown, stopped, _ = block.partition('"workloadUpdateMethods":[]')
+        assert not stopped or "{.spec.workloadUpdateStrategy.workloadUpdateMethods}" in shown
+
+
 async def test_commands_run_on_the_simulator(tmp_path: pathlib.Path) -> None:
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
@@ -94,6 +105,66 @@ async def test_commands_run_on_the_simulator(tmp_path: pathlib.Path) -> None:
     finally:
         await simulation.stop()
     assert not failed, "\n".join(f"{block}\n    {said}" for block, said in failed.items())
+
+
+def test_commands_about_reports_show_the_findings_of_the_latest(
+    real_apiserver: RealApiServer, tmp_path: pathlib.Path
+) -> None:
+    """On a real API server: the simulator has no reports."""
+    kubectl = Kubectl(real_apiserver, tmp_path / "kubeconfig")
+    kubectl("apply", "--filename", str(REPOSITORY / "deploy" / "chart" / "crds"))
+    kubectl("wait", "--for=condition=Established", "crd/upgradereports.kubevirt-upgrade-exporter.io")
+    try:
+        for name in ("20260702-081455-v1.3.0", "20260819-091203-v1.4.0"):
+            kubectl("create", "--filename=-", said=json.dumps(report(name)))
+            findings = [{"check": "late", "severity": "critical", "summary": f"late in {name}"}]
+            kubectl("patch", "upgradereport", name, "--subresource=status", "--type=merge",
+                    "--patch", json.dumps({"status": {"findings": findings}}))  # fmt: skip
+        said = {
+            line: kubectl.shell(line)
+            for text in NAMES
+            for block in blocks(text, "sh")
+            for line in block.splitlines()
+            if "upgradereports" in line
+        }
+    finally:
+        kubectl("delete", "upgradereports", "--all")
+    in_words = [text for line, text in said.items() if "findings" in line]
+    assert in_words == ["critical late in 20260819-091203-v1.4.0\n"]
+    assert all("20260819-091203-v1.4.0" in text for text in said.values())
+
+
+def report(name: str) -> dict[str, Any]:
+    version = "kubevirt-upgrade-exporter.io/v1alpha1"
+    return {"apiVersion": version, "kind": "UpgradeReport", "metadata": {"name": name, "namespace": "default"}}
+
+
+class Kubectl:
+    """The program, as an administrator of a server."""
+
+    def __init__(self, server: RealApiServer, config: pathlib.Path) -> None:
+        if shutil.which("kubectl") is None:
+            pytest.skip("kubectl is not installed")
+        cluster = {"server": server.url, "certificate-authority": str(server.ca_file)}
+        content = {
+            "current-context": "it",
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "clusters": [{"name": "it", "cluster": cluster}],
+            "users": [{"name": "it", "user": {"token": ADMIN}}],
+        }
+        config.write_text(json.dumps(content))
+        self._environment = os.environ | {"KUBECONFIG": str(config), "HOME": str(config.parent)}
+
+    def __call__(self, *arguments: str, said: str = "") -> str:
+        return self._run(["kubectl", *arguments], said)
+
+    def shell(self, command: str) -> str:
+        return self._run(["sh", "-euc", command], "")
+
+    def _run(self, command: list[str], said: str) -> str:
+        done = subprocess.run(command, input=said, capture_output=True, text=True, check=False, env=self._environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 async def _failing(simulation: sim.Simulation, kubeconfig: pathlib.Path) -> dict[str, str]:

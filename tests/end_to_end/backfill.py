@@ -15,6 +15,7 @@ from alerts.src import files
 from tests.alerts import expressions
 from tests.conftest import REPOSITORY
 from tests.end_to_end import monitoring
+from tests.end_to_end.alerted import Alerted
 
 STEP = 30
 """Seconds between pages, and between evaluations."""
@@ -25,16 +26,6 @@ LOOK_BACK = f"--query.lookback-delta={STEP + 5}s"
 RECORDS = [rule for rule in GROUP["rules"] if "record" in rule]
 ALERTS = [rule for rule in GROUP["rules"] if "alert" in rule]
 _WAITS = {"": 0, "1m": 60, "5m": 300}
-_ABOUT = ("component", "node", "resource", "crd", "slo", "reason")
-
-
-class Alerted(NamedTuple):
-    """An alert that fired."""
-
-    name: str
-    severity: str
-    about: str = ""
-    """The component, node, resource, CRD or objective that it names."""
 
 
 class Pages(NamedTuple):
@@ -118,8 +109,8 @@ async def _asked(prometheus: monitoring.Server, spans: Mapping[str, tuple[float,
                 labels = series["metric"]
                 held = {round(float(at)) for at, _ in series["values"]}
                 if labels.get("cluster", "") in clusters and any(_waited(moment, held, rule) for moment in moments):
-                    about = next((labels[label] for label in _ABOUT if label in labels), "")
-                    found[labels.get("cluster", "")].add(Alerted(rule["alert"], rule["labels"]["severity"], about))
+                    alert = Alerted.of(labels | rule["labels"] | {"alertname": rule["alert"]})
+                    found[labels.get("cluster", "")].add(alert)
     return found
 
 

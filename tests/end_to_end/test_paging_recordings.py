@@ -6,9 +6,8 @@ import sys
 import pytest
 
 from tests.end_to_end import backfill, monitoring
-from tests.end_to_end.backfill import Alerted, Pages
-
-IN_PROGRESS = Alerted("KubeVirtUpgradeInProgress", "info")
+from tests.end_to_end.alerted import IN_PROGRESS, Alerted
+from tests.end_to_end.backfill import Pages
 
 
 @pytest.mark.parametrize(

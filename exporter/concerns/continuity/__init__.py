@@ -11,7 +11,7 @@ from exporter.concerns.continuity.duplicates import Crowd, Duplicates
 from exporter.concerns.continuity.ledger import FAMILIES, Ledger
 from exporter.concerns.continuity.newcomers import Newcomers, name_hash
 from exporter.model import resources
-from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, Sync, deltas
 from exporter.model.families import Family, Sample
 from exporter.model.objects import Node, Pod, Vm, Vmi
 from exporter.model.report import ContinuityReport
@@ -274,7 +274,8 @@ class Continuity:
             known=vmis,
             now=now,
         )
-        if view.sync.known(resources.LAUNCHERS):
+        unexplained = view.sync.state(resources.MIGRATIONS) in (Sync.UNKNOWN, Sync.FORBIDDEN)
+        if view.sync.known(resources.LAUNCHERS) and not unexplained:
             yield ledger.DUPLICATES(self._duplicates.lasting)
 
     def _open_seconds(self, now: float) -> tuple[float, float]:

@@ -1,11 +1,14 @@
 """Two launchers of one guest for longer than a migration explains: the sign of a possible split brain.
 
 Normal for 1-2 s after every migration (recordings), so it counts only after 60 s without an unfinished migration,
-pods within their own termination grace apart (design §2; kubevirt#15373, #16622, #15711).
+pods within their own termination grace apart (design §2; kubevirt#15373, #16622, #15711). Time in which launchers or
+migrations are not watched does not count: what explains the two may have happened unseen.
 """
 
 import msgspec
 
+from exporter.model import resources
+from exporter.model.changes import Sync
 from exporter.tracker.tracker import View
 
 
@@ -27,6 +30,10 @@ class Duplicates:
 
     def look(self, at: float, view: View) -> list[str]:
         """Compare with the launchers there are; keys of guests for which it has now lasted too long."""
+        if not _watched(view):
+            for crowd in self._crowds.values():
+                crowd.since = crowd.since if crowd.counted else None
+            return []
         crowded = view.launchers.crowded
         for uid in [uid for uid in self._crowds if uid not in crowded]:
             del self._crowds[uid]
@@ -70,6 +77,13 @@ class Duplicates:
     def restore(self, state: dict[str, Crowd]) -> None:
         """Before the lists."""
         self._crowds = dict(state)
+
+
+def _watched(view: View) -> bool:
+    return all(
+        view.sync.state(resource) in (Sync.SYNCED, Sync.ABSENT)
+        for resource in (resources.LAUNCHERS, resources.MIGRATIONS)
+    )
 
 
 _TWO = 2

@@ -12,15 +12,15 @@ _KUBELET_SECONDS = 290.0
 
 
 def heartbeat(world: World, node: str) -> Process:
-    """virt-handler's sign of life every 60 to 130 s, for as long as it runs on the node."""
-    yield Steady(world.random.uniform(0.0, 90.0))
+    """virt-handler's sign of life every 60 to 130 s, shortened by the pace, for as long as it runs on the node."""
+    yield world.random.uniform(0.0, 90.0)
     while world.cluster.exists("nodes", node):
         if node not in world.lost_nodes and any(
             pod.node == node and pod.started for pod in world.of(workloads.HANDLER)
         ):
             with world.cluster.edit("nodes", node) as body:
                 body["metadata"]["annotations"][HEARTBEAT] = world.stamp
-        yield Steady(world.random.uniform(60.0, 130.0))
+        yield world.random.uniform(60.0, 130.0)
 
 
 def kubelet(world: World, node: str) -> Process:

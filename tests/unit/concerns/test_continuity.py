@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.model import resources
+from exporter.model.changes import Sync
 from exporter.model.report import Verdict
 from tests.cluster import NEW, Cluster, image
 
@@ -229,6 +230,53 @@ def test_two_launchers_for_over_a_minute_are_a_duplicate() -> None:
     cluster.change(resources.LAUNCHERS, "team/virt-launcher-vm-0-7", running=False, phase="Succeeded")
     assert cluster.samples()["vmis_duplicate_launchers", ()] == 0
     assert cluster.report().verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("resource", [resources.LAUNCHERS, resources.MIGRATIONS])
+def test_two_launchers_are_not_judged_while_what_would_explain_them_is_not_seen(resource: str) -> None:
+    """The minute begins when it is seen again: a launcher that has gone meanwhile, or a migration, is no duplicate."""
+    cluster = upgrading()
+    cluster.put(resources.LAUNCHERS, cluster.launcher("vm-0", "vmi-vm-0", serial=7, node="node-1"))
+    cluster.wait(10)
+    cluster.sync(resource, Sync.INTERRUPTED)
+    cluster.wait(600)
+    assert cluster.report().continuity.duplicate_launchers == 0
+    cluster.relist(resource)
+    cluster.wait(59)
+    assert cluster.report().continuity.duplicate_launchers == 0
+    cluster.wait(2)
+    assert cluster.report().continuity.duplicate_launchers == 1
+
+
+def test_nobody_knows_of_duplicates_who_may_not_see_migrations() -> None:
+    cluster = upgrading()
+    assert cluster.samples()["vmis_duplicate_launchers", ()] == 0
+    cluster.sync(resources.MIGRATIONS, Sync.FORBIDDEN)
+    assert ("vmis_duplicate_launchers", ()) not in cluster.samples()
+
+
+def test_a_launcher_that_went_while_the_watch_was_cut_is_no_duplicate() -> None:
+    cluster = upgrading()
+    cluster.put(resources.LAUNCHERS, cluster.launcher("vm-0", "vmi-vm-0", serial=7, node="node-1"))
+    cluster.sync(resources.LAUNCHERS, Sync.INTERRUPTED)
+    cluster.change(resources.LAUNCHERS, "team/virt-launcher-vm-0-0", unseen=True, running=False, phase="Succeeded")
+    cluster.wait(600)
+    cluster.relist(resources.LAUNCHERS)
+    cluster.wait(600)
+    assert cluster.report().continuity.duplicate_launchers == 0
+
+
+def test_a_duplicate_stays_one_while_the_watch_is_cut_and_is_counted_once() -> None:
+    cluster = upgrading()
+    cluster.put(resources.LAUNCHERS, cluster.launcher("vm-0", "vmi-vm-0", serial=7, node="node-1"))
+    cluster.wait(61)
+    cluster.sync(resources.LAUNCHERS, Sync.INTERRUPTED)
+    cluster.wait(10)
+    assert cluster.samples()["vmis_duplicate_launchers", ()] == 1
+    cluster.relist(resources.LAUNCHERS)
+    cluster.wait(600)
+    assert cluster.samples()["vmis_duplicate_launchers", ()] == 1
+    assert cluster.report().continuity.duplicate_launchers == 1
 
 
 def test_a_migration_under_way_explains_two_launchers() -> None:
