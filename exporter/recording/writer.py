@@ -42,7 +42,7 @@ class Writer:
     """A recording that is being written. Use it as a context manager."""
 
     def __init__(self, path: pathlib.Path, *, started: float, limit: float = math.inf) -> None:
-        """A file that is as large as `limit`, in bytes, takes nothing but marks any more.
+        """A file that is as large as `limit`, in bytes (or over it by one line), takes nothing but marks any more.
 
         Raises UsageError: the file is there already, or cannot be made.
         """
@@ -52,7 +52,8 @@ class Writer:
             raise errors.UsageError(f"{path}: {error.strerror}") from error
         self._limit = limit
         self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-        self._waiting = False
+        self._waiting = 0
+        """Bytes of text that are not yet on disk."""
         self.lines = 0
         self.size = 0
         """Bytes in the file."""
@@ -82,12 +83,14 @@ class Writer:
             return
         self._pack(msgspec.json.encode(line))
         self.lines += 1
+        if self.size + self._waiting >= self._limit:
+            self.flush()  # only so it is known how large that has become
 
     def flush(self) -> None:
         """Bring everything taken so far to disk, in a form that can be read by itself."""
         if self._waiting:
             self._put(self._packer.flush(zlib.Z_SYNC_FLUSH))
-            self._waiting = False
+            self._waiting = 0
             try:
                 self._file.flush()
             except OSError as error:
@@ -95,7 +98,7 @@ class Writer:
 
     def _pack(self, text: bytes) -> None:
         self._put(self._packer.compress(text + b"\n"))
-        self._waiting = True
+        self._waiting += len(text)
 
     def _put(self, packed: bytes) -> None:
         try:
