@@ -221,11 +221,19 @@ class Defined(Subject):
         await until(lambda: self._gone(path))
 
     async def change_definition(self, spec: ResourceSpec) -> None:
-        """Another column for `kubectl get`: nothing about the objects, and yet the storage is made anew."""
+        """Another column for `kubectl get`: nothing of the objects, and yet the storage is made anew a bit later."""
+        path = self._path(spec, None)
+        listed = json.loads((await self._admin.request("GET", f"{path}?limit=1")).body)
+        before = listed["metadata"]["resourceVersion"]
         definition = self.definitions[spec.name]
         columns = definition["spec"]["versions"][0].setdefault("additionalPrinterColumns", [])
         columns.append({"name": f"C{len(columns)}", "type": "string", "jsonPath": ".spec.none"})
         await self._ask("PATCH", f"{DEFINITIONS}/{spec.recorded_as}", {"spec": definition["spec"]})
+        await until(lambda: self._too_old(f"{path}?watch=1&timeoutSeconds=1&resourceVersion={before}"))
+
+    async def _too_old(self, path: str) -> bool:
+        answer = await self._admin.request("GET", path)
+        return answer.status == 410 or b'"code":410' in answer.body
 
     async def _served(self, path: str) -> bool:
         return (await self._admin.request("GET", path)).status == 200

@@ -91,6 +91,7 @@ def expected(query: reading.Query) -> frozenset[str] | None:
     return REPLAYED | LIVE
 
 
+@pytest.mark.timeout(400)
 async def test_every_query_finds_what_there_is_and_nothing_else(
     recordings: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
