@@ -189,9 +189,8 @@ class Fold:
         """
         session, self._inheritance = self._tracker.session, None
         if session is not None:
-            own = self._report(session, now=max(self._last, known.observed_until))
-            newcomer = not session.seen_start and self._tracker.resumed_from is None
-            self._inheritance = session.started, Inheritance(known, own, newcomer=newcomer)
+            own = self._report(session, now=self._last)
+            self._inheritance = session.started, Inheritance(known, own, newcomer=not session.seen_start)
 
     def snapshot(self) -> dict[str, Any]:
         """What a restart needs, as JSON values; bounded however large the cluster is."""

@@ -5,7 +5,8 @@ import pytest
 from exporter.fold import Fold
 from exporter.model import resources
 from exporter.model.changes import SessionClosed
-from exporter.model.report import Phase, Verdict
+from exporter.model.report import Phase, Report, Verdict
+from exporter.model.store import Store
 from tests.cluster import NEW, OLD, Cluster
 
 
@@ -110,6 +111,64 @@ def test_a_newcomer_goes_on_where_the_other_stopped() -> None:
     assert report.continuity.baseline == 3
     assert (report.started_at, report.verdict) == (known.started_at, Verdict.FAILED)
     assert report.continuity.unobserved_seconds == 20
+
+
+def newcomer(cluster: Cluster, known: Report, *, after: float) -> Report:
+    """A fold without a snapshot, that inherits what is known; and what it says."""
+    cluster.now += after
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.stores = {name: Store(name) for name in cluster.stores}
+    cluster.list_all()
+    cluster.fold.inherit(known)
+    return cluster.report()
+
+
+def heir(cluster: Cluster, known: Report, *, after: float) -> Report:
+    """A fold that goes on from the last one's snapshot and report, as after a restart; and what it says."""
+    state = cluster.fold.snapshot()
+    cluster.now += after
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.fold.restore(state)
+    cluster.fold.inherit(known)
+    cluster.stores = {name: Store(name) for name in cluster.stores}
+    cluster.list_all()
+    return cluster.report()
+
+
+def test_who_goes_on_from_a_newcomer_knows_what_that_one_was_told() -> None:
+    """However often: nothing is forgotten, and nothing counted twice."""
+    cluster = under_way()
+    cluster.change(resources.VMIS, "team/vm-0", phase="Failed")
+    cluster.wait(40)
+    known = cluster.report()
+    report = newcomer(cluster, known, after=20)
+    for times in range(1, 4):
+        cluster.wait(7)
+        report = heir(cluster, cluster.report(), after=5)
+        assert (report.started_at, report.from_version, report.kind) == (
+            known.started_at, known.from_version, known.kind,
+        )  # fmt: skip
+        assert report.continuity.baseline == 3
+        assert report.continuity.interrupted.total == 1
+        assert report.continuity.unobserved_seconds == 20 + 5 * times
+
+
+def test_blind_seconds_of_a_finished_session_are_not_counted_again_at_each_restart() -> None:
+    """Its beginning was not seen."""
+    cluster = under_way()
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.stores = {name: Store(name) for name in cluster.stores}
+    cluster.list_all()
+    cluster.restart(blind=25)
+    cluster.control_plane()
+    for name in ("vm-0", "vm-1", "vm-2"):
+        cluster.migrate(name)
+    cluster.wait(1000)
+    over = cluster.report()
+    assert over.phase is Phase.COMPLETED
+    assert over.continuity.unobserved_seconds == 25
+    assert heir(cluster, over, after=100) == over
+    assert heir(cluster, over, after=100) == over
 
 
 def test_what_was_inherited_ends_with_its_session() -> None:
