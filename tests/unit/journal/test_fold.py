@@ -189,13 +189,14 @@ def test_what_was_inherited_ends_with_its_session() -> None:
 # --- blind time
 
 
+@pytest.mark.parametrize("wait", [5.0, 70.0])
 @pytest.mark.parametrize("skew", [-30.0, -0.9, 0.0, 30.0], ids=lambda skew: f"clock {skew:+g} s")
-def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(skew: float) -> None:
+def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(skew: float, wait: float) -> None:
     """Creation times have whole seconds and are of another clock; one guest is new, one has another instance."""
     cluster = under_way()
     cluster.put(resources.VMS, cluster.vm("fresh", created=cluster.now + skew))
     cluster.put(resources.VMIS, cluster.vmi("fresh", created=cluster.now + skew))
-    cluster.wait(5)
+    cluster.wait(wait)
     born = int(cluster.now + 0.5 + skew)
     cluster.put(resources.VMIS, cluster.vmi("vm-0", uid="another", created=born), unseen=True)
     cluster.put(resources.VMS, cluster.vm("newborn", created=born), unseen=True)
@@ -203,6 +204,25 @@ def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(sk
     cluster.restart(blind=20)
     cluster.wait(40)
     assert [(a.name, a.kind) for a in cluster.report().continuity.anomalies] == [("vm-0", "unattributed")]
+
+
+@pytest.mark.parametrize("wait", [0.0, 5.0, 40.0])
+@pytest.mark.parametrize("skew", [-30.0, 0.0, 30.0])
+def test_migrations_of_blind_time_are_counted_whatever_the_clock_of_the_api_says(skew: float, wait: float) -> None:
+    """One began and ended in it; those that ended before are not counted again."""
+    cluster = under_way()
+    for number in range(3):
+        cluster.wait(wait)
+        made = int(cluster.now + skew)
+        cluster.put(resources.MIGRATIONS, cluster.migration(f"seen-{number}", f"vm-{number}", created=made))
+        cluster.change(resources.MIGRATIONS, f"team/seen-{number}", phase="Succeeded")
+    assert cluster.report().migrations.succeeded == 3
+    made = int(cluster.now + 0.5 + skew)
+    unseen = cluster.migration("unseen", "vm-2", created=made, phase="Succeeded")
+    cluster.put(resources.MIGRATIONS, unseen, unseen=True)
+    for _ in range(3):
+        cluster.restart(blind=20)
+        assert cluster.report().migrations.succeeded == 4
 
 
 def test_a_loss_in_the_last_blind_seconds_of_a_session_is_charged_to_it() -> None:
