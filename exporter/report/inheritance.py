@@ -46,10 +46,11 @@ def same_session(one: Report, other: Report) -> bool:
 class Inheritance:
     """What is added to our report. `known` and `own` are of the same session, `own` without what was inherited before.
 
-    `newcomer`: neither we nor those whose snapshots we go on from have seen the session begin.
+    `newcomer`: neither we nor those whose snapshots we go on from have seen the session begin. `since`: from when on we
+    or they have counted what went unobserved.
     """
 
-    def __init__(self, known: Report, own: Report, *, newcomer: bool) -> None:
+    def __init__(self, known: Report, own: Report, *, newcomer: bool, since: float) -> None:
         self._known = known
         self._own = own
         self._newcomer = newcomer
@@ -65,7 +66,7 @@ class Inheritance:
         self._unattributed = max(0, losses - explained) - ours.unattributed
         self._unobserved = 0.0
         if newcomer:
-            absent = max(0.0, own.observed_until - known.observed_until)
+            absent = max(0.0, since - known.observed_until)
             self._unobserved = max(0.0, theirs.unobserved_seconds + absent - ours.unobserved_seconds)
 
     def added(self, now: Report) -> Report:
