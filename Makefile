@@ -41,6 +41,11 @@ endurance: $(STAMP) ## The tests that take minutes
 	scripts/install-test-programs
 	$(RUN) pytest -m endurance $(ARGS)
 
+.PHONY: endurance
+endurance: $(STAMP) ## Daemons killed at random moments, for minutes; ARGS="--kills 50 --seed 7"
+	scripts/install-test-programs
+	$(RUN) pytest --numprocesses=4 tests/endurance/kills.py $(ARGS)
+
 .PHONY: image
 image: $(STAMP) ## Build the image and try it, as root on Debian, without a registry of images
 	scripts/make-image-base

@@ -89,6 +89,9 @@ class Fold:
         self._final: tuple[float, Evidence] | None = None
         """Start of the session that ended last, and what its verdict rests on: what comes after it changes nothing."""
         self._last = float("-inf")
+        self._ready_since: float | None = None
+        self._continued: float | None = None
+        """Start of the session of the snapshot that we go on from."""
 
     @property
     def last(self) -> float:
@@ -147,6 +150,8 @@ class Fold:
                 concern.observe(change, self._tracker)
             except Exception as error:  # noqa: BLE001 - the boundary around a concern
                 self._break(concern, error)
+        if self._ready_since is None and self.ready:
+            self._ready_since = change.at
 
     def _break(self, concern: Concern, error: Exception) -> None:
         """A concern that raises costs only itself from then on."""
@@ -200,9 +205,11 @@ class Fold:
         """
         session, self._inheritance = self._tracker.session, None
         if session is not None:
-            own = self._report(session, now=max(self._last, known.observed_until))
-            newcomer = not session.seen_start and self._tracker.resumed_from is None
-            self._inheritance = session.started, Inheritance(known, own, newcomer=newcomer)
+            own = self._report(session, now=self._last)
+            since = self._ready_since if self._ready_since is not None else self._last
+            if session.started == self._continued:
+                since = session.started
+            self._inheritance = session.started, Inheritance(known, own, newcomer=not session.seen_start, since=since)
 
     def snapshot(self) -> dict[str, Any]:
         """What a restart needs, as JSON values; bounded however large the cluster is."""
@@ -233,6 +240,7 @@ class Fold:
         self._final = msgspec.convert(state["final"], tuple[float, Evidence] | None)
         self.remember(past)
         self._last = float(state["last"])
+        self._continued = self._tracker.session.started if self._tracker.session is not None else None
 
     def remember(self, past: Sequence[Report]) -> None:
         """Sessions before those that this fold knows, oldest first; before any change."""

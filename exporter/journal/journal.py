@@ -152,7 +152,7 @@ class Journal:
                 await self._around.sleep(wait)
             else:
                 self._recovered("reports")
-                resumed = resuming.resume(stored, self._fold, self._trial)
+                resumed = resuming.resume(stored, self._fold, self._trial, now=self._clock.now())
                 return self._begin(resumed, why="no report has a state that we can read" if stored else "no report")
 
     def _begin(self, resumed: Resumed, *, why: str) -> Resumed:

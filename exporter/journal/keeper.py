@@ -184,10 +184,11 @@ class Keeper:
         if not stored.state or stored.state == self._state:
             return stored.set_aside
         try:
-            resuming.tried(stored.state, self._trial)
+            resuming.tried(stored.state, self._trial, now=self._now())
         except resuming.Unusable as error:
             self.note(stored.name, str(error))
-            return (*stored.set_aside, SetAside(at=encode.moment(self._now()), why=str(error), state=stored.state))
+            kept = stored.state[: state.LIMIT]  # an object must fit into etcd, whatever a person has put there
+            return (*stored.set_aside, SetAside(at=encode.moment(self._now()), why=str(error), state=kept))
         return stored.set_aside
 
     async def _drop(self, kept: dict[str, _Kept]) -> None:

@@ -83,7 +83,9 @@ def read(item: Item) -> Stored:
     if item.status:
         try:
             beside = msgspec.convert(item.status, _Beside)
-            report = decode.report(item.status)
+            read = decode.report(item.status)
+            encode.document(read)  # a moment at the end of the calendar can be read, and not be shown
+            report = read
         except (ValueError, OverflowError) as error:  # msgspec's errors are ValueErrors
             trouble = str(error)
     metadata = item.metadata

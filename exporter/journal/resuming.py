@@ -4,6 +4,7 @@ A state may be damaged, or of another release. It is tried on a fold of its own 
 restore is of no use; what cannot be read is told, and the fold begins anew.
 """
 
+import collections
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -11,10 +12,13 @@ from exporter.fold import Fold
 from exporter.journal import state
 from exporter.journal.objects import Stored
 from exporter.model.report import Report
+from exporter.report import encode
 from exporter.report.inheritance import same_session
 
 _DAMAGED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading any JSON in place of a snapshot may raise."""
+AHEAD: Final = 300.0
+"""Seconds by which the clock of the process before may have been ahead of ours."""
 
 Trial = Callable[[], Fold]
 """Makes a fold like ours."""
@@ -36,26 +40,30 @@ class Resumed(NamedTuple):
     """Names of UpgradeReports that could not be read, and why."""
 
 
-def tried(text: str, trial: Trial) -> Fold:
+def tried(text: str, trial: Trial, *, now: float) -> Fold:
     """A fold that goes on from this state. Raises Unusable."""
     fold = trial()
     try:
         fold.restore(state.decode(text))
-        fold.reports(fold.last)
+        encode.as_json(fold.reports(fold.last))
         fold.snapshot()
+        for source in fold.sources():
+            collections.deque(source.samples(fold.last), maxlen=0)
     except _DAMAGED as error:
         raise Unusable(f"{type(error).__name__}: {error}"[:300]) from error
+    if fold.last > now + AHEAD:
+        raise Unusable(f"it is of a moment {fold.last - now:.0f} s from now, and time would stand still until then")
     return fold
 
 
-def resume(stored: Sequence[Stored], fold: Fold, trial: Trial) -> Resumed:
+def resume(stored: Sequence[Stored], fold: Fold, trial: Trial, *, now: float) -> Resumed:
     """Restore the fold, which has taken no change in yet, from the latest state that can be read."""
     troubles = [(each.name, each.trouble) for each in stored if each.trouble]
     usable: list[tuple[float, Stored, Fold]] = []
     for each in stored:
         if each.state:
             try:
-                restored = tried(each.state, trial)
+                restored = tried(each.state, trial, now=now)
             except Unusable as error:
                 troubles.append((each.name, str(error)))
             else:

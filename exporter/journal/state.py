@@ -12,12 +12,15 @@ import msgspec
 LIMIT: Final = 256 * 1024
 """Bytes of the text inside an object, where each quotation mark takes two."""
 
+_LARGEST: Final = 2**32
+"""No count, no hash and no moment of ours is larger: what is, a person has written."""
 _EMPTY: Final[Mapping[str, object]] = {
     "concerns.migrations.sources": {},
     "concerns.rollout.nodes": {},
     "tracker.guests.failures": {},
     "concerns.continuity.nodes_lost": {},
-    "tracker.migrations": [],
+    "tracker.migrations.unfinished": [],
+    "tracker.migrations.new": None,
     "concerns.continuity.down": {},
     "concerns.continuity.asked": [],
     "concerns.continuity.idle": None,
@@ -64,9 +67,23 @@ def encode(snapshot: dict[str, Any], *, limit: int = LIMIT) -> Text:
 
 
 def decode(text: str) -> dict[str, Any]:
-    """The snapshot. Raises ValueError: the text is none."""
+    """The snapshot. Raises ValueError: the text is none. RecursionError: it is too deep to be one."""
     snapshot: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+    if not _plausible(snapshot):
+        raise ValueError("a number that is neither a count of ours nor a moment of ours")
     return snapshot
+
+
+def _plausible(value: object) -> bool:
+    match value:
+        case dict():
+            return all(map(_plausible, value.values()))
+        case list():
+            return all(map(_plausible, value))
+        case int() | float():
+            return abs(value) <= _LARGEST
+        case _:
+            return True
 
 
 def _text(snapshot: Mapping[str, Any], dropped: Sequence[str]) -> Text:

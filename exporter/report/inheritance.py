@@ -2,7 +2,7 @@
 
 Needed when a replica takes over, and when a snapshot could not be read. Facts about objects are the same for all who
 see them, so only what the other was ahead in is added; what each measures for itself (probes, gaps) is merged by the
-worse, never summed. Seconds that went unobserved are our own, unless we have not been here for long.
+worse, never summed. Seconds that went unobserved are our own, unless we have not been here from the beginning.
 """
 
 import math
@@ -44,12 +44,13 @@ def same_session(one: Report, other: Report) -> bool:
 
 
 class Inheritance:
-    """What is added to our report. `known` and `own` are as of now, of the same session.
+    """What is added to our report. `known` and `own` are of the same session, `own` without what was inherited before.
 
-    `newcomer`: we have neither seen the session begin nor continued the work of somebody who had.
+    `newcomer`: neither we nor those whose snapshots we go on from have seen the session begin. `since`: from when on we
+    or they have counted what went unobserved.
     """
 
-    def __init__(self, known: Report, own: Report, *, newcomer: bool) -> None:
+    def __init__(self, known: Report, own: Report, *, newcomer: bool, since: float) -> None:
         self._known = known
         self._own = own
         self._newcomer = newcomer
@@ -65,7 +66,8 @@ class Inheritance:
         self._unattributed = max(0, losses - explained) - ours.unattributed
         self._unobserved = 0.0
         if newcomer:
-            self._unobserved = theirs.unobserved_seconds + max(0.0, own.observed_until - known.observed_until)
+            absent = max(0.0, since - known.observed_until)
+            self._unobserved = max(0.0, theirs.unobserved_seconds + absent - ours.unobserved_seconds)
 
     def added(self, now: Report) -> Report:
         """Our report as of now, not yet judged, with what the other knows."""

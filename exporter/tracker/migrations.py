@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.model.changes import Delta
 from exporter.model.objects import Migration
+from exporter.tracker.newcomers import Newcomers
 
 _KEPT = 2000
 
@@ -20,12 +21,13 @@ class Migrations:
         self._per_guest: Counter[str] = Counter()
         self._carried: frozenset[str] = frozenset()
         """UIDs that our predecessor knew as unfinished."""
+        self._new = Newcomers()
 
     def migrates(self, vmi_key: str) -> bool:
         """An unfinished migration of this guest exists."""
         return self._per_guest[vmi_key] > 0
 
-    def observe(self, delta: Delta, *, resumed_from: float | None) -> Migration | None:
+    def observe(self, delta: Delta, *, at: float, resumed_from: float | None) -> Migration | None:
         """Take a difference in; the migration if it is now known to have finished, and was not before."""
         old, new = delta.old, delta.new
         if isinstance(old, Migration) and self.unfinished.pop(old.uid, None) is not None:
@@ -34,6 +36,8 @@ class Migrations:
                 del self._per_guest[old.vmi_key]
         if not isinstance(new, Migration):
             return None
+        if not isinstance(old, Migration) or old.uid != new.uid:
+            self._new.appeared(new.uid, created=new.created, at=at, initial=delta.initial)
         if not new.final:
             self.unfinished[new.uid] = new
             self._per_guest[new.vmi_key] += 1
@@ -43,14 +47,17 @@ class Migrations:
         if delta.initial:
             if resumed_from is None:
                 return None
-            if new.uid not in self._carried and not (new.created is not None and new.created > resumed_from):
+            if new.uid not in self._carried and (
+                new.created is None or self._new.seen(new.uid, created=new.created, since=resumed_from)
+            ):
                 return None
         return new
 
-    def snapshot(self) -> list[str]:
-        """UIDs of what is unfinished; bounded."""
-        return sorted(self.unfinished)[:_KEPT]
+    def snapshot(self) -> dict[str, Any]:
+        """UIDs of what is unfinished, and what is new; bounded."""
+        return {"unfinished": sorted(self.unfinished)[:_KEPT], "new": self._new.snapshot()}
 
-    def restore(self, state: list[Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Before the lists."""
-        self._carried = frozenset(str(uid) for uid in state)
+        self._carried = frozenset(str(uid) for uid in state["unfinished"])
+        self._new.restore(state["new"])

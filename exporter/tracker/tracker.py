@@ -173,7 +173,7 @@ class Tracker:
                 case resources.VMS:
                     self.guests.vm(delta)
                 case resources.MIGRATIONS:
-                    finished = self.migrations.observe(delta, resumed_from=self.resumed_from)
+                    finished = self.migrations.observe(delta, at=at, resumed_from=self.resumed_from)
                     if finished is not None:
                         self.guests.migration_finished(finished)
                         self.finished.append(finished)

@@ -72,6 +72,8 @@ class Pour:
             if line.type == "LISTED":
                 listed.add(line.resource)
         self._began = 0.0
+        self.lags: list[tuple[float, float]] = []
+        """When something was poured, in Unix seconds, and how many seconds late that was."""
         self._namespaces: set[str] = set()
         self._uids: dict[str, str] = {}
         """The server's by the recording's."""
@@ -99,6 +101,7 @@ class Pour:
         for line in self._rest:
             due = self._moved(line.at.timestamp())
             await asyncio.sleep(max(0.0, due - time.time()))
+            self.lags.append((time.time(), time.time() - due))
             match line.type:
                 case "LISTING":
                     listed[line.resource] = set()

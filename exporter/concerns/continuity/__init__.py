@@ -9,13 +9,13 @@ from exporter.concerns.continuity import cases, ledger
 from exporter.concerns.continuity.cases import Case, Outcome, Sign
 from exporter.concerns.continuity.duplicates import Crowd, Duplicates
 from exporter.concerns.continuity.ledger import FAMILIES, Ledger
-from exporter.concerns.continuity.newcomers import Newcomers, name_hash
 from exporter.model import resources
 from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, Sync, deltas
 from exporter.model.families import Family, Sample
 from exporter.model.objects import Node, Pod, Vm, Vmi
 from exporter.model.report import ContinuityReport
 from exporter.settings import Settings
+from exporter.tracker.newcomers import Newcomers, name_hash
 from exporter.tracker.sessions import Began, Transition
 from exporter.tracker.tracker import View
 

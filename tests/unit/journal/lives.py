@@ -106,7 +106,7 @@ class Life:
         )
 
     async def begin(self, known: dict[str, dict[str, Object]], listed: Sequence[str], at: float) -> Resumed:
-        resumed = resuming.resume(await self.reports.read(), self.fold, fold)
+        resumed = resuming.resume(await self.reports.read(), self.fold, fold, now=at)
         self.keeper.resumed(resumed)
         for name in listed:
             self.fold.feed(Store(name).replace(list(known[name].values()), at=at))

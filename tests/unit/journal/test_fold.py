@@ -5,7 +5,8 @@ import pytest
 from exporter.fold import Fold
 from exporter.model import resources
 from exporter.model.changes import SessionClosed
-from exporter.model.report import Phase, Verdict
+from exporter.model.report import Phase, Report, Verdict
+from exporter.model.store import Store
 from tests.cluster import NEW, OLD, Cluster
 
 
@@ -112,6 +113,79 @@ def test_a_newcomer_goes_on_where_the_other_stopped() -> None:
     assert report.continuity.unobserved_seconds == 20
 
 
+def newcomer(cluster: Cluster, known: Report, *, after: float) -> Report:
+    """A fold without a snapshot, that inherits what is known; and what it says."""
+    cluster.now += after
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.stores = {name: Store(name) for name in cluster.stores}
+    cluster.list_all()
+    cluster.fold.inherit(known)
+    return cluster.report()
+
+
+def heir(cluster: Cluster, known: Report, *, after: float) -> Report:
+    """A fold that goes on from the last one's snapshot and report, as after a restart; and what it says."""
+    state = cluster.fold.snapshot()
+    cluster.now += after
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.fold.restore(state)
+    cluster.fold.inherit(known)
+    cluster.stores = {name: Store(name) for name in cluster.stores}
+    cluster.list_all()
+    return cluster.report()
+
+
+def test_who_goes_on_from_a_newcomer_knows_what_that_one_was_told() -> None:
+    """However often: nothing is forgotten, and nothing counted twice."""
+    cluster = under_way()
+    cluster.change(resources.VMIS, "team/vm-0", phase="Failed")
+    cluster.wait(40)
+    known = cluster.report()
+    report = newcomer(cluster, known, after=20)
+    for times in range(1, 4):
+        cluster.wait(7)
+        written = cluster.report()
+        cluster.wait(0.5)  # a request takes its time, and the state is a little newer than the report
+        report = heir(cluster, written, after=5)
+        assert (report.started_at, report.from_version, report.kind) == (
+            known.started_at, known.from_version, known.kind,
+        )  # fmt: skip
+        assert report.continuity.baseline == 3
+        assert report.continuity.interrupted.total == 1
+        assert report.continuity.unobserved_seconds == 20 + 5 * times
+
+
+def test_a_newcomer_was_not_absent_since_another_replica_last_wrote() -> None:
+    """It was absent before it came."""
+    cluster = under_way()
+    cluster.wait(40)
+    known = cluster.report()
+    assert newcomer(cluster, known, after=20).continuity.unobserved_seconds == 20
+    written = cluster.report()
+    cluster.wait(10)
+    cluster.fold.inherit(written)
+    assert cluster.report().continuity.unobserved_seconds == 20
+
+
+def test_blind_seconds_of_a_finished_session_are_not_counted_again_at_each_restart() -> None:
+    """Its beginning was not seen."""
+    cluster = under_way()
+    cluster.fold = Fold(cluster.settings, exporter_version="test")
+    cluster.stores = {name: Store(name) for name in cluster.stores}
+    cluster.list_all()
+    cluster.restart(blind=25)
+    cluster.control_plane()
+    for name in ("vm-0", "vm-1", "vm-2"):
+        cluster.migrate(name)
+    cluster.wait(1000)
+    over = cluster.report()
+    assert over.phase is Phase.COMPLETED
+    assert over.continuity.unobserved_seconds == 25
+    for _ in range(2):
+        cluster.wait(0.5)
+        assert heir(cluster, over, after=100) == over
+
+
 def test_what_was_inherited_ends_with_its_session() -> None:
     cluster = under_way()
     known = cluster.report()
@@ -130,13 +204,14 @@ def test_what_was_inherited_ends_with_its_session() -> None:
 # --- blind time
 
 
+@pytest.mark.parametrize("wait", [5.0, 70.0])
 @pytest.mark.parametrize("skew", [-30.0, -0.9, 0.0, 30.0], ids=lambda skew: f"clock {skew:+g} s")
-def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(skew: float) -> None:
+def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(skew: float, wait: float) -> None:
     """Creation times have whole seconds and are of another clock; one guest is new, one has another instance."""
     cluster = under_way()
     cluster.put(resources.VMS, cluster.vm("fresh", created=cluster.now + skew))
     cluster.put(resources.VMIS, cluster.vmi("fresh", created=cluster.now + skew))
-    cluster.wait(5)
+    cluster.wait(wait)
     born = int(cluster.now + 0.5 + skew)
     cluster.put(resources.VMIS, cluster.vmi("vm-0", uid="another", created=born), unseen=True)
     cluster.put(resources.VMS, cluster.vm("newborn", created=born), unseen=True)
@@ -144,6 +219,25 @@ def test_instances_of_blind_time_are_found_whatever_the_clock_of_the_api_says(sk
     cluster.restart(blind=20)
     cluster.wait(40)
     assert [(a.name, a.kind) for a in cluster.report().continuity.anomalies] == [("vm-0", "unattributed")]
+
+
+@pytest.mark.parametrize("wait", [0.0, 5.0, 40.0])
+@pytest.mark.parametrize("skew", [-30.0, 0.0, 30.0])
+def test_migrations_of_blind_time_are_counted_whatever_the_clock_of_the_api_says(skew: float, wait: float) -> None:
+    """One began and ended in it; those that ended before are not counted again."""
+    cluster = under_way()
+    for number in range(3):
+        cluster.wait(wait)
+        made = int(cluster.now + skew)
+        cluster.put(resources.MIGRATIONS, cluster.migration(f"seen-{number}", f"vm-{number}", created=made))
+        cluster.change(resources.MIGRATIONS, f"team/seen-{number}", phase="Succeeded")
+    assert cluster.report().migrations.succeeded == 3
+    made = int(cluster.now + 0.5 + skew)
+    unseen = cluster.migration("unseen", "vm-2", created=made, phase="Succeeded")
+    cluster.put(resources.MIGRATIONS, unseen, unseen=True)
+    for _ in range(3):
+        cluster.restart(blind=20)
+        assert cluster.report().migrations.succeeded == 4
 
 
 def test_a_loss_in_the_last_blind_seconds_of_a_session_is_charged_to_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from exporter import errors
 from exporter.fold import Fold
-from exporter.journal import objects, resuming
+from exporter.journal import objects, resuming, state
 from exporter.journal.keeper import Keeper
 from exporter.journal.objects import Stored
 from exporter.journal.source import JournalSource, Outcome
@@ -68,7 +68,9 @@ class Desk:
         """A new process goes on from what is stored, and lists everything."""
         self.cluster.fold = fold = Fold(self.cluster.settings, exporter_version="test")
         self.begin()
-        resumed = resuming.resume(await self.stored(), fold, lambda: Fold(self.cluster.settings, exporter_version="t"))
+        resumed = resuming.resume(
+            await self.stored(), fold, lambda: Fold(self.cluster.settings, exporter_version="t"), now=self.cluster.now
+        )
         self.keeper.resumed(resumed)
         self.cluster.now += blind
         self.cluster.stores = {name: type(store)(name) for name, store in self.cluster.stores.items()}
@@ -173,7 +175,7 @@ async def test_nothing_is_written_before_everything_that_decides_is_listed(tmp_p
         before = await here.one()
         here.cluster.fold = fold = Fold(here.cluster.settings, exporter_version="test")
         here.begin()
-        here.keeper.resumed(resuming.resume(await here.stored(), fold, lambda: fold_like(here)))
+        here.keeper.resumed(resuming.resume(await here.stored(), fold, lambda: fold_like(here), now=here.cluster.now))
         here.cluster.now += 50
         here.cluster.stores = {name: type(store)(name) for name, store in here.cluster.stores.items()}
         here.cluster.list_all(without=(resources.VMIS,))
@@ -396,6 +398,18 @@ async def test_a_state_that_cannot_be_read_is_told_and_set_aside(state: str, tmp
         report = (await here.one()).report
         assert report is not None
         assert report.continuity.interrupted.total == 1
+
+
+async def test_of_a_huge_state_that_cannot_be_read_only_the_beginning_is_set_aside(tmp_path: pathlib.Path) -> None:
+    """With our own it would not fit into etcd, and nothing could be written any more."""
+    async with desk(tmp_path) as here:
+        here.cluster.begin_upgrade()
+        await here.keeper.beat()
+        await here.patch((await here.one()).name, {"status": {"state": "x" * 900_000}}, "/status")
+        await here.restart()
+        await here.wait(11)
+        [aside] = (await here.one()).set_aside
+        assert aside.state == "x" * state.LIMIT
 
 
 async def test_a_report_that_cannot_be_read_is_told_and_left_alone(tmp_path: pathlib.Path) -> None:

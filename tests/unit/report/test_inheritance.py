@@ -33,7 +33,7 @@ def losses(report: r.Report) -> tuple[dict[str, int], int]:
 
 
 def inherited(known: r.Report, own: r.Report, now: r.Report, *, newcomer: bool = False) -> r.Report:
-    return Inheritance(known, own, newcomer=newcomer).added(now)
+    return Inheritance(known, own, newcomer=newcomer, since=own.observed_until).added(now)
 
 
 def test_two_who_saw_the_same_add_nothing_to_each_other() -> None:
@@ -98,7 +98,7 @@ def test_moments_are_the_first_that_anybody_saw() -> None:
 
 def test_an_objective_that_was_exhausted_stays_so() -> None:
     met = tuple(msgspec.structs.replace(slo, state=r.SloState.MET) for slo in REPORT.slos)
-    inheritance = Inheritance(REPORT, but(slos=met), newcomer=False)
+    inheritance = Inheritance(REPORT, but(slos=met), newcomer=False, since=0.0)
     assert [slo.state for slo in inheritance.latched(met)] == [r.SloState.EXHAUSTED, r.SloState.MET]
 
 

@@ -1,14 +1,14 @@
 """What appeared lately: for telling, after a restart, what our predecessor had seen from what came after its last word.
 
 Creation times say it for what is older or younger by more than a minute. In between they do not: they have whole
-seconds, and are of the API server's clock. So newcomers are kept by name for a minute.
+seconds, and are of the API server's clock. So newcomers are kept by name for as long as that can matter.
 """
 
 import zlib
 from collections.abc import Sequence
 
 _LATELY = 60.0
-"""Seconds; clocks may differ by as much."""
+"""Seconds; clocks may differ by as much. What appeared before twice that time was created before this time."""
 _KEPT = 1000
 
 
@@ -26,7 +26,7 @@ class Newcomers:
             return
         self._at.pop(name_hash(name), None)
         self._at[name_hash(name)] = at
-        while self._at and (oldest := next(iter(self._at.items())))[1] < at - _LATELY:
+        while self._at and (oldest := next(iter(self._at.items())))[1] < at - 2 * _LATELY:
             del self._at[oldest[0]]
 
     def seen(self, name: str, *, created: float | None, since: float) -> bool:
