@@ -32,18 +32,14 @@ demo: $(STAMP) ## A simulated upgrade and the exporter watching it; ARGS="--scen
 	$(RUN) exporter demo $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## All tests but those that take minutes; ARGS="-k name" for some
+test: $(STAMP) ## All tests but those of `make endurance`; ARGS="-k name" for some
 	scripts/install-test-programs
-	$(RUN) pytest -m "not endurance" --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 .PHONY: endurance
-endurance: $(STAMP) ## The tests that take minutes
+endurance: $(STAMP) ## What takes minutes: every scenario pages, daemons are killed; ARGS="--kills 50 --seed 7"
 	scripts/install-test-programs
-	$(RUN) pytest -m endurance $(ARGS)
-
-.PHONY: endurance
-endurance: $(STAMP) ## Daemons killed at random moments, for minutes; ARGS="--kills 50 --seed 7"
-	scripts/install-test-programs
+	$(RUN) pytest tests/endurance/paging.py
 	$(RUN) pytest --numprocesses=4 tests/endurance/kills.py $(ARGS)
 
 .PHONY: image

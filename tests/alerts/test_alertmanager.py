@@ -1,6 +1,6 @@
 """The snippet for Alertmanager: valid, routes by severity, and holds nothing back that pages.
 
-That inhibition works is seen in tests/end_to_end/test_paging.py, in a real Alertmanager.
+That inhibition works is seen in tests/endurance/paging.py, in a real Alertmanager.
 """
 
 import re
