@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 STAMP := $(VENV)/.installed
+# Tests wait for servers half of the time.
+WORKERS := $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 # Files that are written by a program of ours and committed: each has a rule below.
 DEPLOYED := deploy/chart/files deploy/chart/crds deploy/chart/templates/_rules.tpl deploy/install.yaml deploy/monitoring.yaml docs/permissions.md
@@ -34,7 +36,7 @@ demo: $(STAMP) ## A simulated upgrade and the exporter watching it; ARGS="--scen
 .PHONY: test
 test: $(STAMP) ## All tests but those of `make endurance`; ARGS="-k name" for some
 	scripts/install-test-programs
-	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: endurance
 endurance: $(STAMP) ## What takes minutes: every scenario pages, daemons are killed; ARGS="--kills 50 --seed 7"
