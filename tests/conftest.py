@@ -20,6 +20,7 @@ import hypothesis
 import pytest
 
 from tests.real_apiserver import RealApiServer
+from tests.stories import Stories
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -105,6 +106,18 @@ class Golden:
 @pytest.fixture(scope="session")
 def golden(pytestconfig: pytest.Config) -> Golden:
     return Golden(update=pytestconfig.getoption("--update-golden"))
+
+
+# --- told once a test run ---
+
+
+@pytest.fixture(scope="session")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Stories:
+    """The simulator's scenarios as recordings and as pages."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "stories"
+    folder.mkdir(exist_ok=True)
+    return Stories(folder)
 
 
 # --- what is not in this repository ---

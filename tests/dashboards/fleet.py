@@ -4,26 +4,20 @@ The pages carry the labels that a scrape would have added. Two clusters have two
 replicas up, or cannot join them, shows there.
 """
 
-import asyncio
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import pytest
 import yaml
 
 from alerts.src import files
 from exporter import sim
-from exporter.exposition.history import History
-from exporter.fold import Fold
-from exporter.recording import reader, replay
 from exporter.recording.quiet import Quiet
-from exporter.settings import Settings
-from exporter.sim import dump
 from tests.conftest import REPOSITORY
 from tests.dashboards import live
 from tests.end_to_end import backfill, monitoring
+from tests.stories import Stories, paged
 
 NAMESPACE = "upgrade-exporter"
 QUIET = "recorded-clean"
@@ -55,12 +49,12 @@ class Fleet(NamedTuple):
     """First and last moment of each cluster."""
 
 
-async def filled(folder: pathlib.Path, recordings: pathlib.Path) -> Fleet:
+async def filled(folder: pathlib.Path, stories: Stories, recordings: pathlib.Path) -> Fleet:
     """Fill the data of a Prometheus."""
     spans = {}
     with (folder / "pages").open("w") as file:
-        for cluster, path, quiet in _sources(folder, recordings):
-            pages = backfill.Pages(_pages(path, quiet=quiet), cluster)
+        for cluster, text in _pages(stories, recordings):
+            pages = backfill.Pages(text, cluster)
             spans[cluster] = pages.span
             for number in range(2 if cluster in TWO_REPLICAS else 1):
                 file.writelines(_scraped(pages.text, cluster, number))
@@ -76,34 +70,12 @@ async def filled(folder: pathlib.Path, recordings: pathlib.Path) -> Fleet:
     return Fleet(folder, spans)
 
 
-def _sources(folder: pathlib.Path, recordings: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, bool]]:
+def _pages(stories: Stories, recordings: pathlib.Path) -> Iterator[tuple[str, str]]:
     for name in sim.names():
-        path = folder / f"{name}.jsonl.gz"
-        dump.record(sim.Simulation(sim.load(name)), path)
-        yield name, path, False
+        yield name, stories.pages(name)
     for cluster, name in RECORDINGS.items():
-        yield cluster, recordings / f"{name}.jsonl.gz", cluster == QUIET
-
-
-def _pages(path: pathlib.Path, *, quiet: bool) -> str:
-    def fail(source: str, error: Exception) -> None:
-        pytest.fail(f"{source}: {error!r}")
-
-    with reader.Recording(path) as recording:
-        history = History(
-            Fold(Settings(), exporter_version="test"),
-            version="test",
-            started=recording.started,
-            step=backfill.STEP,
-            on_failure=fail,
-        )
-        silence = Quiet() if quiet else None
-        ended = replay.replay(recording, history, quiet=silence)
-        if silence is not None:
-            for renewal in silence.changes(ended, ended + _AFTERWARDS):
-                history.feed(renewal)
-        history.end(ended + _AFTERWARDS if quiet else ended)
-    return b"".join(history.text()).decode()
+        quiet, afterwards = (Quiet(), _AFTERWARDS) if cluster == QUIET else (None, 0)
+        yield cluster, paged(recordings / f"{name}.jsonl.gz", quiet=quiet, afterwards=afterwards)
 
 
 def _scraped(text: str, cluster: str, replica: int) -> Iterator[str]:
@@ -128,8 +100,3 @@ def _together(spans: Mapping[str, tuple[float, float]]) -> Iterator[tuple[float,
             first = begin
         last = max(last, end)
     yield first, last
-
-
-def prepare(folder: pathlib.Path, recordings: pathlib.Path) -> Fleet:
-    """The same for a fixture, which is not async."""
-    return asyncio.run(filled(folder, recordings))

@@ -12,6 +12,7 @@ from exporter import sim
 from tests.alerts import expressions
 from tests.dashboards import asking, fleet, reading
 from tests.dashboards.asking import Choice
+from tests.stories import Stories
 
 REPLAYED = frozenset({*sim.names(), *fleet.RECORDINGS})
 LIVE = frozenset({fleet.LIVE})
@@ -93,9 +94,9 @@ def expected(query: reading.Query) -> frozenset[str] | None:
 
 @pytest.mark.timeout(400)
 async def test_every_query_finds_what_there_is_and_nothing_else(
-    recordings: pathlib.Path, tmp_path: pathlib.Path
+    stories: Stories, recordings: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    found = await asking.answered(await fleet.filled(tmp_path, recordings))
+    found = await asking.answered(await fleet.filled(tmp_path, stories, recordings))
     wrong = {}
     for query, answers in found.items():
         clusters = {choice.cluster for choice, count in answers.items() if count}

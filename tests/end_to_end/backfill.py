@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import yaml
 
 from alerts.src import files
+from tests import stories
 from tests.alerts import expressions
 from tests.conftest import REPOSITORY
 from tests.end_to_end import monitoring
 from tests.end_to_end.alerted import Alerted
 
-STEP = 30
+STEP = stories.STEP
 """Seconds between pages, and between evaluations."""
 LOOK_BACK = f"--query.lookback-delta={STEP + 5}s"
 """Backfilled series have no ends: without this, Prometheus shows each for five minutes more."""

@@ -200,7 +200,7 @@ async def test_it_is_live_and_not_ready_while_it_cannot_list(tmp_path: pathlib.P
         serve(server)
         server.fail(lambda request: request.path.endswith("/nodes"), times=1_000_000, status=503)
         async with daemon(kubeconfig(tmp_path, server)) as it:
-            assert await it.becomes("/readyz", 503, "not listed yet: nodes") == "not listed yet: nodes\n"
+            assert await it.becomes("/readyz", 503, "not listed yet: nodes\n") == "not listed yet: nodes\n"
             assert await it.get("/livez") == (200, "ok\n")
             assert (await it.values("kubevirt_upgrade_exporter_resource_synced"))["nodes",] == 0
             assert 'kubevirt_upgrade_exporter_objects{resource="nodes"}' not in (await it.get("/metrics"))[1]

@@ -23,9 +23,9 @@ from exporter.model.report import Phase, Report, Verdict
 from exporter.recording import quiet, reader, replay
 from exporter.report import decode
 from exporter.settings import Settings
-from exporter.sim import dump
 from tests.end_to_end import monitoring
 from tests.end_to_end.backfill import Pages
+from tests.stories import Stories
 
 STEP = 60
 RECORDINGS = {
@@ -114,11 +114,9 @@ def played(name: str, path: pathlib.Path) -> tuple[Pages, list[Report]]:
     return Pages(b"".join(history.text()).decode(), cluster=name), fold.reports(now)
 
 
-def everything(folder: pathlib.Path, recordings: pathlib.Path) -> Iterator[tuple[Pages, list[Report]]]:
+def everything(stories: Stories, recordings: pathlib.Path) -> Iterator[tuple[Pages, list[Report]]]:
     for name in sim.names():
-        path = folder / f"{name}.jsonl.gz"
-        dump.record(sim.Simulation(sim.load(name)), path)
-        yield played(name, path)
+        yield played(name, stories.recording(name))
     for name, file in RECORDINGS.items():
         yield played(name, recordings / f"{file}.jsonl.gz")
     for name in (HALF, LEADERLESS):
@@ -136,13 +134,13 @@ def evaluated(pages: Pages) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, recordings: pathlib.Path) -> Iterator[Filled]:
+def filled(tmp_path_factory: pytest.TempPathFactory, stories: Stories, recordings: pathlib.Path) -> Iterator[Filled]:
     folder = tmp_path_factory.mktemp("prometheus")
     program = monitoring.program("prometheus")
     ends: dict[str, float] = {}
     reports: dict[str, list[Report]] = {}
     with (folder / "pages").open("w") as file:
-        for pages, told in everything(folder, recordings):
+        for pages, told in everything(stories, recordings):
             file.writelines(f"{line}\n" for line in pages.labelled)
             if pages.cluster != UNRULED:
                 file.writelines(evaluated(pages))
