@@ -35,13 +35,19 @@ def test_a_concern_that_fails_costs_only_itself() -> None:
     assert cluster.report().findings[0].check == "broken"
 
 
-def test_deadlines_are_fired_at_their_own_time_whenever_the_next_change_comes() -> None:
-    """A tick carries the deadline's time, so a slow feeder gives the same answer as an eager one."""
+def updated() -> Cluster:
+    """A cluster whose control plane and guests are at the target."""
     cluster = Cluster().list_all()
     cluster.begin_upgrade()
     cluster.control_plane()
     cluster.migrate("vm-0")
     cluster.migrate("vm-1")
+    return cluster
+
+
+def test_deadlines_are_fired_at_their_own_time_whenever_the_next_change_comes() -> None:
+    """A tick carries the deadline's time, so a slow feeder gives the same answer as an eager one."""
+    cluster = updated()
     done = cluster.report().workloads_complete_at
     assert done is not None
     cluster.now += 100_000
@@ -51,11 +57,7 @@ def test_deadlines_are_fired_at_their_own_time_whenever_the_next_change_comes() 
 
 def upgraded() -> Cluster:
     """A cluster whose upgrade is over, and went well."""
-    cluster = Cluster().list_all()
-    cluster.begin_upgrade()
-    cluster.control_plane()
-    cluster.migrate("vm-0")
-    cluster.migrate("vm-1")
+    cluster = updated()
     cluster.wait(1_000)
     assert cluster.report().verdict is Verdict.PASSED
     return cluster
