@@ -1,6 +1,7 @@
-"""Quiet after a recording's end: nothing happens any more, and leaders go on as leaders do, renewing their leases.
+"""Quiet after a recording's end: nothing happens any more, and what is alive goes on saying so.
 
-Without that, whoever led at the end would seem to be gone a moment later. A lease that has expired by then stays so.
+Leaders renew their leases, virt-handlers their nodes' heartbeats; without that, all of them would seem to be gone
+moments later. Whatever has expired by then stays so.
 """
 
 import heapq
@@ -10,49 +11,72 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.model import resources
-from exporter.model.changes import Change, ListReplaced, ObjectChanged, deltas
-from exporter.model.objects import Lease
+from exporter.model.changes import OF_OBJECTS, Change, ObjectChanged, deltas
+from exporter.model.objects import Lease, Node, Object
 
 _RENEWALS = 3
 """In each duration of a lease."""
+_HEARTBEAT_EVERY = 60.0
+"""Seconds: virt-handler waits 60 to 132 s between two (reference §4.5)."""
+_HEARTBEAT_LASTS = 180.0
 
 
-class _Known(NamedTuple):
-    """A lease, and when we learnt of its last renewal: clocks may differ, and go on to differ as they did."""
+class _Sign(NamedTuple):
+    """A sign of life: when it was given by our clock, how often it is, and how long it is good."""
 
-    lease: Lease
-    at: float
+    resource: str
+    of: Lease | Node
+    given: float
+    every: float
+    lasts: float
+
+    def again(self, at: float) -> "_Sign":
+        """The next. Clocks may differ, and go on to differ as they did."""
+        later = at - self.given
+        if isinstance(self.of, Lease):
+            assert self.of.renewed is not None  # noqa: S101 - there is no sign without
+            return self._replace(of=msgspec.structs.replace(self.of, renewed=self.of.renewed + later), given=at)
+        assert self.of.heartbeat is not None  # noqa: S101 - there is no sign without
+        return self._replace(of=msgspec.structs.replace(self.of, heartbeat=self.of.heartbeat + later), given=at)
 
 
 class Quiet:
-    """Follows the leases of a recording, and tells what becomes of them after it."""
+    """Follows the signs of life in a recording, and tells those that come after it."""
 
     def __init__(self) -> None:
-        self._leases: dict[str, _Known] = {}
+        self._signs: dict[tuple[str, str], _Sign] = {}
 
     def observe(self, change: Change) -> None:
         """Take note of a change of the recording."""
-        if not isinstance(change, ObjectChanged | ListReplaced) or change.resource != resources.LEASES:
+        if not isinstance(change, OF_OBJECTS) or change.resource not in (resources.LEASES, resources.NODES):
             return
         for delta in deltas(change):
-            if isinstance(delta.new, Lease):
-                self._leases[delta.new.key] = _Known(delta.new, change.at)
-            elif delta.old is not None:
-                self._leases.pop(delta.old.key, None)
+            if (subject := delta.new or delta.old) is not None:
+                self._signs.pop((change.resource, subject.key), None)
+            if delta.new is not None and (sign := _sign(delta.new, change.at)) is not None:
+                self._signs[change.resource, delta.new.key] = sign
 
     def changes(self, since: float, until: float) -> Iterator[ObjectChanged]:
-        """The renewals between two moments, in the order of their coming."""
+        """The signs between two moments, in the order of their coming."""
         due = [
-            (max(since, known.at + known.lease.duration / _RENEWALS), key)
-            for key, known in self._leases.items()
-            if known.lease.holder and known.lease.renewed is not None and since <= known.at + known.lease.duration
+            (max(since, sign.given + sign.every), key)
+            for key, sign in self._signs.items()
+            if since <= sign.given + sign.lasts
         ]
         heapq.heapify(due)
         while due and due[0][0] <= until:
             at, key = due[0]
-            old, learnt = self._leases[key]
-            assert old.renewed is not None  # noqa: S101 - it is not in the list otherwise
-            new = msgspec.structs.replace(old, renewed=old.renewed + (at - learnt))
-            self._leases[key] = _Known(new, at)
-            yield ObjectChanged(at=at, resource=resources.LEASES, old=old, new=new)
-            heapq.heapreplace(due, (at + new.duration / _RENEWALS, key))
+            old = self._signs[key]
+            new = self._signs[key] = old.again(at)
+            yield ObjectChanged(at=at, resource=new.resource, old=old.of, new=new.of)
+            heapq.heapreplace(due, (at + new.every, key))
+
+
+def _sign(obj: Object, at: float) -> _Sign | None:
+    """What an object learnt at that time says; None for nothing."""
+    if isinstance(obj, Lease) and obj.holder and obj.renewed is not None:
+        return _Sign(resources.LEASES, obj, given=at, every=obj.duration / _RENEWALS, lasts=obj.duration)
+    # A virt-handler that ends says so by that label; it writes the time with its node's clock, which we must trust.
+    if isinstance(obj, Node) and obj.kubevirt_schedulable and obj.heartbeat is not None:
+        return _Sign(resources.NODES, obj, given=obj.heartbeat, every=_HEARTBEAT_EVERY, lasts=_HEARTBEAT_LASTS)
+    return None

@@ -14,7 +14,10 @@ from tests.end_to_end import backfill
 
 PATIENCE = 30.0
 TIMES = 6
-WANTED = ("kubevirt_upgrade_manifest_verdict{", 'kubevirt_upgrade_api_requests_total{connection="new"')
+WANTED = (
+    "kubevirt_upgrade_manifest_verdict{", 'kubevirt_upgrade_api_requests_total{connection="new"',
+    "kubevirt_upgrade_virt_api_versions_seen",
+)  # fmt: skip
 
 
 async def pages(folder: pathlib.Path) -> str:

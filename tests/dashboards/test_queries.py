@@ -42,9 +42,9 @@ WHERE = {
     ("Live migrations", "B"): frozenset({"failing-migrations"}),
     ("Causes of failures", "A"): frozenset({"cluster-api-outage", "kubevirt-api-outage"}),
     ("Stored versions in the way", "A"): frozenset({fleet.LIVE, "skipped-minor", "storage-blocked"}),
-    ("Nodes whose virt-handler is away", "A"): frozenset({"recorded-stuck-handler", "stuck-handler", fleet.QUIET}),
+    ("Nodes whose virt-handler is away", "A"): frozenset({"recorded-stuck-handler", "stuck-handler"}),
     ("Nodes whose virt-handler is away", "B"): frozenset({"recorded-stuck-handler", "stuck-handler"}),
-    ("Nodes whose virt-handler is away", "C"): frozenset({"recorded-stuck-handler", "stuck-handler", fleet.QUIET}),
+    ("Nodes whose virt-handler is away", "C"): frozenset({"recorded-stuck-handler", "stuck-handler"}),
     # Guests are updated once a virt-controller of the target is there
     ("Guests by launcher", "A"): REPLAYED - UNFINISHED,
     ("Guests by launcher", "C"): frozenset({"clean-two-step", "recorded-staged"}),  # of before the last of two upgrades

@@ -1,8 +1,8 @@
-"""Quiet after a recording: leaders lead on, whoever was gone stays gone."""
+"""Quiet after a recording: leaders lead on, virt-handlers live on, whoever was gone stays gone."""
 
 from exporter.model import resources
 from exporter.model.changes import ListReplaced, ObjectChanged
-from exporter.model.objects import Lease
+from exporter.model.objects import Lease, Node
 from exporter.recording.quiet import Quiet
 
 NOW = 1_000.0
@@ -67,3 +67,56 @@ def test_a_clock_that_differs_goes_on_to_differ() -> None:
     quiet.observe(listed(old, at=NOW - 4))
     quiet.observe(put(old, lease("one", renewed=NOW + 3_600), at=NOW + 0.5))
     assert renewals(quiet, NOW + 1, NOW + 6) == [(NOW + 5.5, "one", NOW + 3_605)]
+
+
+# --- heartbeats of nodes
+
+
+def node(name: str, *, heartbeat: float | None, schedulable: bool | None = True) -> Node:
+    return Node(key=name, uid=name, heartbeat=heartbeat, kubevirt_schedulable=schedulable)
+
+
+def nodes_listed(*nodes: Node, at: float = NOW) -> ListReplaced:
+    return ListReplaced(at=at, resource=resources.NODES, added=nodes, changed=(), removed=(), initial=True)
+
+
+def heartbeats(quiet: Quiet, since: float, until: float) -> list[tuple[float, str, float | None]]:
+    found = []
+    for change in quiet.changes(since, until):
+        assert change.resource == resources.NODES
+        assert isinstance(change.new, Node)
+        found.append((change.at, change.new.key, change.new.heartbeat))
+    return found
+
+
+def test_heartbeats_go_on_every_minute() -> None:
+    quiet = Quiet()
+    quiet.observe(nodes_listed(node("a", heartbeat=NOW - 20), node("b", heartbeat=NOW - 100)))
+    assert heartbeats(quiet, NOW, NOW + 100) == [
+        (NOW, "b", NOW),
+        (NOW + 40, "a", NOW + 40),
+        (NOW + 60, "b", NOW + 60),
+        (NOW + 100, "a", NOW + 100),
+    ]
+
+
+def test_whoever_gave_no_sign_of_life_gives_none() -> None:
+    """Too old, stopped (it takes the label away), never there, and deleted."""
+    quiet = Quiet()
+    gone = node("gone", heartbeat=NOW)
+    stopped = node("stopped", heartbeat=NOW)
+    quiet.observe(nodes_listed(node("old", heartbeat=NOW - 181), node("never", heartbeat=None), gone, stopped))
+    quiet.observe(ObjectChanged(at=NOW, resource=resources.NODES, old=gone, new=None))
+    after = node("stopped", heartbeat=NOW, schedulable=False)
+    quiet.observe(ObjectChanged(at=NOW, resource=resources.NODES, old=stopped, new=after))
+    assert heartbeats(quiet, NOW, NOW + 1_000) == []
+
+
+def test_leases_and_nodes_of_the_same_name_are_not_confused() -> None:
+    quiet = Quiet()
+    same = "kubevirt/one"
+    quiet.observe(listed(lease("one", renewed=NOW)))
+    quiet.observe(nodes_listed(node(same, heartbeat=NOW)))
+    told = [(change.resource, change.at) for change in quiet.changes(NOW, NOW + 61)]
+    assert told.count((resources.NODES, NOW + 60)) == 1
+    assert told.count((resources.LEASES, NOW + 60)) == 1
