@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-from types import TracebackType
-from typing import Final, Self
 
-_CHUNK: Final = 65_536
+from tests.forwarding import CHUNK, Forwarder
 
 
-class Proxy:
-    """Forwards to one port; use it as an async context manager."""
+class Proxy(Forwarder):
+    """Forwards to one port; an async context manager."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self._target = port
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._thawed = asyncio.Event()
         self._thawed.set()
@@ -23,27 +20,6 @@ class Proxy:
         self.allowance: int | None = None
         """Bytes that may still come from the server, over all connections; with the last one all are cut."""
         self.accepted = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     def cut(self) -> None:
         """Reset all connections."""
@@ -58,16 +34,8 @@ class Proxy:
         """Let through what has come meanwhile."""
         self._thawed.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.accepted += 1
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._serve(reader, writer)
-        writer.transport.abort()
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         if self.refuses:
             return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target)
@@ -86,7 +54,7 @@ class Proxy:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, limited: bool = False) -> None:
         with contextlib.suppress(OSError):
-            while chunk := await reader.read(_CHUNK):
+            while chunk := await reader.read(CHUNK):
                 await self._thawed.wait()
                 allowed = self.allowance if limited else None
                 writer.write(chunk[:allowed])

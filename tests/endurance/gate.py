@@ -5,15 +5,11 @@ with an answer that nobody has read.
 """
 
 import asyncio
-import contextlib
 import enum
 import ssl
-from types import TracebackType
-from typing import Final, Self
 
 from exporter.journal.objects import GROUP
-
-_CHUNK: Final = 65_536
+from tests.forwarding import CHUNK, Forwarder
 
 
 class Request(enum.Enum):
@@ -32,36 +28,15 @@ class Point(enum.Enum):
     UNANSWERED = "unanswered"
 
 
-class Gate:
-    """Forwards to a port of loopback, with `tls` where that speaks it; use it as an async context manager."""
+class Gate(Forwarder):
+    """Forwards to a port of loopback, with `tls` where that speaks it; an async context manager."""
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self._target = port
         self._tls = tls
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._wanted: tuple[Request, Point] | None = None
         self._held = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     async def held(self, request: Request, point: Point) -> None:
         """Wait until a request of this kind is at this point; there it stays until the connection ends."""
@@ -70,15 +45,6 @@ class Gate:
             await self._held.wait()
         finally:
             self._wanted = None
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._serve(reader, writer)
-        writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target, ssl=self._tls)
@@ -96,7 +62,7 @@ class Gate:
             server_writer.transport.abort()
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: asyncio.Event) -> None:
-        while chunk := await reader.read(_CHUNK):
+        while chunk := await reader.read(CHUNK):
             point = self._point(chunk)
             match point:
                 case None:
@@ -114,7 +80,7 @@ class Gate:
             await writer.drain()
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: asyncio.Event) -> None:
-        while chunk := await reader.read(_CHUNK):
+        while chunk := await reader.read(CHUNK):
             if asked.is_set():
                 self._held.set()
                 await asyncio.Event().wait()
@@ -130,5 +96,5 @@ class Gate:
 
 
 async def _end_of(reader: asyncio.StreamReader) -> None:
-    while await reader.read(_CHUNK):
+    while await reader.read(CHUNK):
         pass
