@@ -11,7 +11,7 @@ _NODES = 100
 
 
 def _managed_fields(size: int) -> list[dict[str, Any]]:
-    fields: dict[str, Any] = {f"f:field{n}": {"f:inner": {}} for n in range(size // 32)}
+    fields: dict[str, Any] = {f"f:field{n}": {"f:inner": {}} for n in range(size // 27)}
     return [
         {
             "apiVersion": GROUP, "fieldsType": "FieldsV1", "fieldsV1": {"f:status": fields}, "manager": "virt-handler",
@@ -33,7 +33,7 @@ def uid(prefix: str, n: int) -> str:
 
 
 def vmi(n: int, *, version: int, ready: bool = True, padding: int = 2400) -> bytes:
-    """A running guest of about 7 KB."""
+    """A running guest of 7 KB, a third of it managed fields."""
     name = f"vm-{n:06d}"
     volumes = [f"disk-{d}" for d in range(3)]
     document = {
@@ -41,6 +41,11 @@ def vmi(n: int, *, version: int, ready: bool = True, padding: int = 2400) -> byt
         "metadata": _metadata(
             name, uid("aaaa", n), version,
             labels={"kubevirt.io/nodeName": f"node-{n % _NODES:03d}", "app": f"app-{n % 50}"},
+            annotations={
+                "kubevirt.io/latest-observed-api-version": "v1", "kubevirt.io/storage-observed-api-version": "v1",
+                "kubevirt.io/vm-generation": "1", "vm.kubevirt.io/os": "linux", "vm.kubevirt.io/workload": "server",
+            },
+            finalizers=["kubevirt.io/virtualMachineControllerFinalize", "foregroundDeleteVirtualMachine"],
             ownerReferences=[{
                 "apiVersion": GROUP, "kind": "VirtualMachine", "name": name, "uid": uid("bbbb", n), "controller": True,
                 "blockOwnerDeletion": True,
@@ -49,13 +54,21 @@ def vmi(n: int, *, version: int, ready: bool = True, padding: int = 2400) -> byt
         ),
         "spec": {
             "domain": {
-                "cpu": {"cores": 2, "model": "host-model"}, "memory": {"guest": "4Gi"},
+                "cpu": {"cores": 2, "sockets": 1, "threads": 1, "maxSockets": 4, "model": "host-model"},
+                "memory": {"guest": "4Gi", "maxGuest": "16Gi"}, "resources": {"requests": {"memory": "4Gi"}},
+                "features": {"acpi": {"enabled": True}, "smm": {"enabled": True}}, "machine": {"type": "q35"},
+                "firmware": {"uuid": uid("dddd", n), "serial": uid("eeee", n), "bootloader": {"efi": {"secureBoot": True}}},
                 "devices": {
                     "disks": [{"name": v, "disk": {"bus": "virtio"}} for v in volumes],
                     "interfaces": [{"name": f"net-{i}", "masquerade": {}, "macAddress": "02:00:00:00:00:01"} for i in range(2)],
                 },
             },
-            "volumes": [{"name": v, "persistentVolumeClaim": {"claimName": f"{name}-{v}"}} for v in volumes],
+            "networks": [{"name": f"net-{i}", "pod": {}} for i in range(2)],
+            "volumes": [
+                *({"name": v, "persistentVolumeClaim": {"claimName": f"{name}-{v}"}} for v in volumes),
+                {"name": "cloudinit", "cloudInitNoCloud": {"userDataBase64": "I2Nsb3Vk" * 50}},
+            ],
+            "architecture": "amd64", "evictionStrategy": "LiveMigrate", "hostname": name, "terminationGracePeriodSeconds": 180,
         },
         "status": {
             "phase": "Running", "nodeName": f"node-{n % _NODES:03d}",
@@ -84,6 +97,9 @@ def vmi(n: int, *, version: int, ready: bool = True, padding: int = 2400) -> byt
             ],
             "migrationMethod": "LiveMigration", "migrationTransport": "Unix", "qosClass": "Burstable",
             "machine": {"type": "pc-q35-rhel9.4.0"}, "runtimeUser": 107,
+            "currentCPUTopology": {"cores": 2, "sockets": 1, "threads": 1},
+            "memory": {"guestAtBoot": "4Gi", "guestCurrent": "4Gi", "guestRequested": "4Gi"},
+            "virtualMachineRevisionName": f"revision-start-vm-{uid('bbbb', n)}-1",
         },
     }  # fmt: skip
     return json.dumps(document, separators=(",", ":")).encode()

@@ -5,7 +5,6 @@ Runs in a process of its own, so that its cost is not the exporter's: `python -m
 
 import asyncio
 import sys
-from collections.abc import Callable
 
 from aiohttp import web
 
@@ -15,10 +14,10 @@ _GROUPS = {"kubevirt.io": ("virtualmachineinstances", "virtualmachines")}
 
 
 class Server:
-    """Prepared items by plural; `POST /go?kind=unchanged|changed&count=N` sends events to whoever watches VMIs."""
+    """Prepared items by plural; `POST /go?ready=0|1&count=N` sends events to whoever watches VMIs."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self._version = 1_000_000
         self._items = dict(objects.everything(count))
         self._go: asyncio.Queue[list[bytes]] = asyncio.Queue()
         self._sent = asyncio.Event()
@@ -62,12 +61,9 @@ class Server:
         return response
 
     async def _start(self, request: web.Request) -> web.Response:
-        count, kind = int(request.query["count"]), request.query["kind"]
-        make: Callable[[int], bytes] = {
-            "unchanged": lambda n: objects.vmi(n, version=2_000_000 + n),
-            "changed": lambda n: objects.vmi(n, version=3_000_000 + n, ready=False),
-        }[kind]
-        lines = [b'{"type":"MODIFIED","object":' + make(n % self._count) + b"}\n" for n in range(count)]
+        ready, self._version = request.query["ready"] == "1", self._version + 1
+        guests = (objects.vmi(n, version=self._version, ready=ready) for n in range(int(request.query["count"])))
+        lines = [b'{"type":"MODIFIED","object":' + guest + b"}\n" for guest in guests]
         self._sent.clear()
         await self._go.put(lines)
         await self._sent.wait()
@@ -75,7 +71,7 @@ class Server:
 
 
 async def _serve(count: int) -> None:
-    runner = web.AppRunner(Server(count).application())
+    runner = web.AppRunner(Server(count).application(), shutdown_timeout=0.1)  # watches do not end by themselves
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -124,8 +124,9 @@ class Leadership:
         """Follow renewals."""
         self._seen = change.at
         match change:
-            case ObjectChanged(resource=resources.LEASES, new=Lease() as lease):
-                self._take(lease, change.at, view, live=True)
+            case ObjectChanged():
+                if change.resource == resources.LEASES and isinstance(change.new, Lease):
+                    self._take(change.new, change.at, view, live=True)
             case ListReplaced(resource=resources.LEASES):
                 for delta in deltas(change):
                     if isinstance(delta.new, Lease):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from exporter.model import resources, versions
-from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import OF_OBJECTS, Change, Delta, deltas
 from exporter.model.families import Distribution, Family, Kind, Sample
 from exporter.model.objects import Migration
 from exporter.model.report import MigrationsReport
@@ -105,7 +105,7 @@ class Migrations:
 
     def observe(self, change: Change, view: View) -> None:
         """Count what finished."""
-        if isinstance(change, ObjectChanged | ListReplaced) and change.resource == resources.MIGRATIONS:
+        if isinstance(change, OF_OBJECTS) and change.resource == resources.MIGRATIONS:
             for delta in deltas(change):
                 self._note_source(delta, view)
             for migration in view.finished:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from exporter.model import releases, resources
-from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import OF_OBJECTS, Change, Delta, ListReplaced, deltas
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.objects import Crd, Metadata, Object, Vm
 from exporter.model.report import Retention as RetentionPart, RetentionReport
@@ -148,7 +148,7 @@ class Retention:
 
     def observe(self, change: Change, view: View) -> None:
         """Count the differences."""
-        if not isinstance(change, ObjectChanged | ListReplaced) or change.resource not in _RETAINED:
+        if not isinstance(change, OF_OBJECTS) or change.resource not in _RETAINED:
             return
         resource = change.resource
         self._objects.setdefault(resource, 0)

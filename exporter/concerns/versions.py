@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from exporter.model import releases, resources, versions
-from exporter.model.changes import Change, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import OF_OBJECTS, Change, deltas
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.objects import Node, Pod
 from exporter.tracker import components
@@ -70,7 +70,7 @@ class Versions:
 
     def observe(self, change: Change, view: View) -> None:
         """Count kubelets, note digests."""
-        if not isinstance(change, ObjectChanged | ListReplaced):
+        if not isinstance(change, OF_OBJECTS):
             return
         if change.resource == resources.NODES:
             for delta in deltas(change):

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from exporter import errors
-from exporter.kube import envelope
+from exporter.kube import envelope, lines
 from exporter.kube.kinds import cluster, guests, kubevirt, metadata, pods, workloads
 from exporter.model.objects import Object
 
@@ -67,6 +67,7 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
 Event = Upserted | Removed | Bookmarked | Ended | Malformed
 
 W = TypeVar("W")
+_WireEvent = envelope.Modified[W] | envelope.Added[W] | envelope.Deleted | envelope.Bookmark | envelope.Error
 
 
 class Decoder(Generic[W]):
@@ -76,15 +77,7 @@ class Decoder(Generic[W]):
         self._flatten = flatten
         self._item: msgspec.json.Decoder[W] = msgspec.json.Decoder(wire)
         self._page: msgspec.json.Decoder[envelope.Page[W]] = msgspec.json.Decoder(_of(envelope.Page, wire))
-        self._event: msgspec.json.Decoder[
-            envelope.Modified[W] | envelope.Added[W] | envelope.Deleted | envelope.Bookmark | envelope.Error
-        ] = msgspec.json.Decoder(
-            _of(envelope.Modified, wire)
-            | _of(envelope.Added, wire)
-            | envelope.Deleted
-            | envelope.Bookmark
-            | envelope.Error
-        )
+        self._event: msgspec.json.Decoder[_WireEvent[W]] = msgspec.json.Decoder(_of(_WireEvent, wire))
 
     def item(self, body: bytes | msgspec.Raw) -> Object | Malformed:
         """Decode one object."""
@@ -111,12 +104,21 @@ class Decoder(Generic[W]):
             return Page(objects, malformed, raw.metadata.continue_ or "", raw.metadata.resource_version)
         return Page(objects, malformed, page.metadata.continue_ or "", page.metadata.resource_version)
 
+    def events(self, block: lines.Block) -> list[Event]:
+        """Decode whole lines of a watch."""
+        try:
+            return list(map(self._flat, self._event.decode_lines(block)))
+        except _UNREADABLE:
+            return list(map(self.event, lines.each(block)))
+
     def event(self, line: bytes) -> Event:
         """Decode one line of a watch."""
         try:
-            event = self._event.decode(line)
+            return self._flat(self._event.decode(line))
         except _UNREADABLE as error:
             return _name_event(line, error)
+
+    def _flat(self, event: _WireEvent[W]) -> Event:
         match event:
             case envelope.Modified() | envelope.Added():
                 # Every kind's metadata is an Identity; the type variable cannot say so.

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from exporter.model import changes, resources
-from exporter.model.changes import Change, ListReplaced, ObjectChanged
+from exporter.model.changes import OF_OBJECTS, Change
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class InstallNamespace:
 
     def learn(self, change: Change) -> None:
         """Take in a change; those of other resources cost nothing."""
-        if self._name or not isinstance(change, ObjectChanged | ListReplaced) or change.resource != resources.KUBEVIRTS:
+        if self._name or not isinstance(change, OF_OBJECTS) or change.resource != resources.KUBEVIRTS:
             return
         for delta in changes.deltas(change):
             if delta.new is not None:

@@ -131,9 +131,9 @@ class Reflector:
         # Where one cannot be named, nobody knows which of those that seem to be gone it is.
         keep = self._store.keys() if "" in unread else unread
         self._become(Sync.SYNCED, why=f"listed {len(objects)} objects", tell=False)  # the replacement itself says it
-        now = self._heard()
+        self._status.last_event_at = now = self._around.clock.now()
         self._around.tap.listed(self.spec, self._version, at=now)
-        self._emit(self._store.replace(objects, at=now, keep=keep))
+        self._around.emit(self._store.replace(objects, at=now, keep=keep))
 
     async def _find_path(self) -> str:
         namespace = ""
@@ -161,11 +161,11 @@ class Reflector:
             while chunk := await self._read(stream):
                 self._status.received_bytes += len(chunk)
                 try:
-                    complete = splitter.feed(chunk)
+                    blocks = splitter.feed(chunk)
                 except lines.TooLong as error:
                     raise errors.ApiError(str(error), reason="line_too_long") from error
-                for line in complete:
-                    self._take(self._decoder.event(line), line)
+                for block in blocks:
+                    self._take(block)
         if not self._holds:
             raise errors.Retry("the watch ended as soon as it had begun", reason="short_watch")
 
@@ -183,30 +183,36 @@ class Reflector:
         except TimeoutError as error:
             raise errors.Retry(f"silent for {self._limits.watch_silence:g} s", reason="silence") from error
 
-    def _take(self, event: decode.Event, line: bytes) -> None:
-        """Take in one event. Raises ApiError where it ends the watch."""
-        if isinstance(event, decode.Ended):
-            self._around.tap.event(self.spec, line, at=self._around.clock.now())
-            raise _ended(event)
-        self._hold()
-        self._version = event.version or self._version
-        now = self._heard()
-        self._around.tap.event(self.spec, line, at=now)
-        change: Change | None = None
-        match event:
-            case decode.Upserted():
-                change = self._store.upsert(event.object, at=now)
-            case decode.Removed():
-                change = self._store.delete(event.key, at=now)
-            case decode.Malformed():
-                self._note(event)
-            case decode.Bookmarked():
-                return
-            case _:
-                assert_never(event)
-        self._status.events += 1
-        if change is not None:
-            self._emit(change)
+    def _take(self, block: lines.Block) -> None:
+        """Take in events. Raises ApiError where one ends the watch."""
+        events = self._decoder.events(block)
+        good = bool(events) and not isinstance(events[0], decode.Ended)
+        if good:
+            self._hold()
+        now = self._around.clock.now()
+        if good:
+            self._status.last_event_at = now
+        self._around.tap.events(self.spec, block, at=now)
+        for event in events:
+            change: Change | None = None
+            match event:
+                case decode.Upserted():
+                    change = self._store.upsert(event.object, at=now)
+                case decode.Removed():
+                    change = self._store.delete(event.key, at=now)
+                case decode.Malformed():
+                    self._note(event)
+                case decode.Bookmarked():
+                    self._version = event.version or self._version
+                    continue
+                case decode.Ended():
+                    raise _ended(event)
+                case _:
+                    assert_never(event)
+            self._version = event.version or self._version
+            self._status.events += 1
+            if change is not None:
+                self._around.emit(change)
 
     def _hold(self) -> None:
         """The stream is good: we are where we were, and troubles are over."""
@@ -263,7 +269,7 @@ class Reflector:
         if tell:
             now = self._around.clock.now()
             self._around.tap.became(self.spec, state, self._version, at=now)
-            self._emit(SyncChanged(at=now, resource=self.spec.name, state=state))
+            self._around.emit(SyncChanged(at=now, resource=self.spec.name, state=state))
         return True
 
     def _note(self, malformed: decode.Malformed) -> None:
@@ -275,13 +281,6 @@ class Reflector:
             _LOG.warning("malformed_object", extra=about)
 
     # --- small things
-
-    def _heard(self) -> float:
-        self._status.last_event_at = now = self._around.clock.now()
-        return now
-
-    def _emit(self, change: Change) -> None:
-        self._around.emit(change)
 
     def _selection(self) -> dict[str, str]:
         return {"labelSelector": self.spec.label_selector} if self.spec.label_selector else {}

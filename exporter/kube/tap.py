@@ -2,6 +2,7 @@
 
 from typing import Final, Protocol
 
+from exporter.kube import lines
 from exporter.model.changes import Sync
 from exporter.model.resources import ResourceSpec
 
@@ -18,8 +19,8 @@ class Tap(Protocol):
     def listed(self, spec: ResourceSpec, version: str, *, at: float) -> None:
         """It is complete."""
 
-    def event(self, spec: ResourceSpec, line: bytes, *, at: float) -> None:
-        """A line of a watch, as it was sent; perhaps not readable."""
+    def events(self, spec: ResourceSpec, block: lines.Block, *, at: float) -> None:
+        """Lines of a watch, as they were sent; perhaps not readable."""
 
     def became(self, spec: ResourceSpec, state: Sync, version: str, *, at: float) -> None:
         """The resource is out of sync, in sync again from this version on, or refused."""
@@ -37,7 +38,7 @@ class _Nobody:
     def listed(self, spec: ResourceSpec, version: str, *, at: float) -> None:
         pass
 
-    def event(self, spec: ResourceSpec, line: bytes, *, at: float) -> None:
+    def events(self, spec: ResourceSpec, block: lines.Block, *, at: float) -> None:
         pass
 
     def became(self, spec: ResourceSpec, state: Sync, version: str, *, at: float) -> None:

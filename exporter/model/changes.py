@@ -6,7 +6,7 @@ can count with O(1) work and need not keep objects. See design §1.
 
 import enum
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -78,9 +78,11 @@ class SessionClosed(msgspec.Struct, frozen=True):
 
 
 Change = ObjectChanged | ListReplaced | SyncChanged | ProbeFinished | TimePassed | SessionClosed
+OF_OBJECTS: Final = (ObjectChanged, ListReplaced)
+"""The changes that have deltas. `isinstance` with it takes a quarter of the time that it takes with their union."""
 
 
-class Delta(NamedTuple):
+class Delta(msgspec.Struct, frozen=True, gc=False):
     """One object's difference. `gap`: it was learnt by comparing lists, what happened between is unknown."""
 
     old: Object | None
@@ -92,7 +94,7 @@ class Delta(NamedTuple):
 def deltas(change: ObjectChanged | ListReplaced) -> Iterable[Delta]:
     """Every object's difference in the change. An object with a new UID comes as a change of the same key."""
     if isinstance(change, ObjectChanged):
-        return (Delta(change.old, change.new, False, False),)  # noqa: FBT003 - for each event, from many places
+        return (Delta(change.old, change.new, gap=False, initial=False),)
     return _differences(change)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from exporter.model import resources
-from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import OF_OBJECTS, Change, Delta, deltas
 from exporter.model.objects import Crd, DisruptionBudget, Metadata, Object
 
 T = TypeVar("T", bound=Object)
@@ -24,7 +24,7 @@ class Tables:
 
     def observe(self, change: Change) -> None:
         """Take a change in; those of other resources cost nothing."""
-        if not isinstance(change, ObjectChanged | ListReplaced):
+        if not isinstance(change, OF_OBJECTS):
             return
         resource = change.resource
         for delta in deltas(change):

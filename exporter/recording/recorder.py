@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from exporter import errors
-from exporter.kube import decode
+from exporter.kube import decode, lines
 from exporter.model import resources
 from exporter.model.changes import Change, ProbeFinished, Sync
 from exporter.model.resources import ResourceSpec, Scope
@@ -48,8 +48,12 @@ class Recorder:
         """A list is complete."""
         self._write(at, "LISTED", spec, version=version)
 
-    def event(self, spec: ResourceSpec, line: bytes, *, at: float) -> None:
-        """A watch event; one that cannot be read is left out."""
+    def events(self, spec: ResourceSpec, block: lines.Block, *, at: float) -> None:
+        """Watch events; one that cannot be read is left out."""
+        for line in lines.each(block):
+            self._event(spec, line, at)
+
+    def _event(self, spec: ResourceSpec, line: bytes, at: float) -> None:
         event = decode.raw_event(line)
         if event is None:
             _LOG.warning("event_not_recorded", extra={"resource": spec.name})

@@ -14,9 +14,8 @@ STRANDED_AFTER_FAILURES = 5
 """Update migrations of one guest that may fail in a row before we say that it will not change by itself."""
 
 
-class _Group(NamedTuple):
-    image: str
-    not_migratable: str
+_Group = tuple[str, str]
+"""Launcher image, and why a guest cannot migrate, empty where it can."""
 
 
 class Outdated(NamedTuple):
@@ -59,19 +58,22 @@ class Guests:
     def vmi(self, delta: Delta) -> None:
         """Take a VMI's difference in."""
         old, new = delta.old, delta.new
-        image = ""
+        image, before, after = "", None, None
         if isinstance(old, Vmi):
             image = self.image(old)
-            self._count(old, image, -1)
+            before = _group(old, image)
             self._blank.pop(old.key, None)
         if isinstance(new, Vmi):
             self.vmis[new.key] = new
             if not new.launcher_image and isinstance(old, Vmi) and old.uid == new.uid and image:
                 self._blank[new.key] = image
-            self._count(new, self.image(new), +1)
+            after = _group(new, self.image(new))
         elif isinstance(old, Vmi):
             self.vmis.pop(old.key, None)
             self._failures.pop(old.key, None)
+        if before != after:
+            self._count(before, -1)
+            self._count(after, +1)
 
     def migration_finished(self, migration: Migration) -> None:
         """Repeated failures strand a guest."""
@@ -84,22 +86,22 @@ class Guests:
         """Launcher image of a guest; empty where it was never known."""
         return vmi.launcher_image or self._blank.get(vmi.key, "")
 
-    def _count(self, vmi: Vmi, image: str, step: int) -> None:
-        if vmi.phase != "Running":
+    def _count(self, group: _Group | None, step: int) -> None:
+        if group is None:
             return
         self.running += step
-        group = _Group(image, "" if vmi.migratable else (vmi.not_migratable or "other"))
         self._groups[group] += step
         if not self._groups[group]:
             del self._groups[group]
-        if group.not_migratable:
-            self.not_migratable[group.not_migratable] += step
+        _, not_migratable = group
+        if not_migratable:
+            self.not_migratable[not_migratable] += step
 
     def images(self) -> Counter[str]:
         """Running guests by launcher image; empty for unknown."""
         images: Counter[str] = Counter()
-        for group, count in self._groups.items():
-            images[group.image] += count
+        for (image, _), count in self._groups.items():
+            images[image] += count
         return images
 
     def outdated(self, launcher_image: str, update_methods: tuple[str, ...]) -> Outdated | None:
@@ -108,12 +110,12 @@ class Guests:
             return None
         waiting = 0
         stranded: Counter[str] = Counter()
-        for group, count in self._groups.items():
-            if not group.image or group.image == launcher_image:
+        for (image, not_migratable), count in self._groups.items():
+            if not image or image == launcher_image:
                 continue
             if not update_methods:
                 stranded["no_update_method"] += count
-            elif group.not_migratable and "Evict" not in update_methods:
+            elif not_migratable and "Evict" not in update_methods:
                 stranded["not_migratable"] += count
             else:
                 waiting += count
@@ -148,3 +150,10 @@ class Guests:
     def restore(self, state: dict[str, Any]) -> None:
         """Before the lists."""
         self._failures = {key: int(n) for key, n in state["failures"].items()}
+
+
+def _group(vmi: Vmi, image: str) -> _Group | None:
+    """None for a guest that does not run."""
+    if vmi.phase != "Running":
+        return None
+    return image, "" if vmi.migratable else (vmi.not_migratable or "other")

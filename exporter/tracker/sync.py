@@ -7,9 +7,10 @@ sync for longer than a threshold. Shorter gaps do not count: CRD updates cut the
 from typing import Any
 
 from exporter.model import resources
-from exporter.model.changes import Change, ListReplaced, Sync, SyncChanged
+from exporter.model.changes import Change, ListReplaced, ObjectChanged, Sync, SyncChanged
 
 _INTERVALS_KEPT = 200
+_LISTED = (Sync.SYNCED, Sync.INTERRUPTED)
 
 
 class SyncTable:
@@ -34,7 +35,7 @@ class SyncTable:
 
     def known(self, resource: str) -> bool:
         """Its objects can be counted (a watch that is cut for a moment does not unmake what we know)."""
-        return self.state(resource) in (Sync.SYNCED, Sync.INTERRUPTED)
+        return self._states.get(resource) in _LISTED
 
     def blind(self) -> tuple[str, ...]:
         """Deciding resources that we may not read."""
@@ -43,6 +44,8 @@ class SyncTable:
     def observe(self, change: Change) -> None:
         """Take in what a change says about its resource."""
         match change:
+            case ObjectChanged():
+                pass  # by far the most
             case ListReplaced(at=at, resource=resource):
                 self._move(resource, Sync.SYNCED, at)
             case SyncChanged(at=at, resource=resource, state=state):

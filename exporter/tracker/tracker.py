@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from exporter.model import resources
-from exporter.model.changes import Change, ListReplaced, ObjectChanged, SessionClosed, TimePassed, deltas
+from exporter.model.changes import OF_OBJECTS, Change, ListReplaced, ObjectChanged, SessionClosed, TimePassed, deltas
 from exporter.model.objects import KubeVirt, Lease, Migration, Node, Pod, Workload
 from exporter.model.report import Phase
 from exporter.settings import Settings
@@ -141,11 +141,12 @@ class Tracker:
         self.pods_changed.clear()
         self.sync.observe(change)
         ready = self.sync.ready
-        moved = isinstance(change, TimePassed)
-        if isinstance(change, ObjectChanged | ListReplaced):
+        if isinstance(change, OF_OBJECTS):
             workloads = self.session is not None and self.session.phase is Phase.WORKLOADS
             moved = change.resource in _MOVING or (workloads and change.resource in _GUESTS)
             self._take(change, ready=self._was_ready)
+        else:
+            moved = isinstance(change, TimePassed)
         if not ready:
             return
         if not self._was_ready:
@@ -153,10 +154,10 @@ class Tracker:
             if self.resumed_from is not None:
                 self.lifecycle.resumed(change.at)
             self.rollouts.follow(self.components, change.at)
-        if isinstance(change, SessionClosed):
-            yield from self.lifecycle.close(change.at)
-        elif moved:
+        if moved:
             yield from self.lifecycle.judge(change.at)
+        elif isinstance(change, SessionClosed):
+            yield from self.lifecycle.close(change.at)
 
     def session_began(self, session: Session) -> None:
         """The fold tells, after the concerns have seen the end of the one before."""

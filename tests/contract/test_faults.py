@@ -125,6 +125,20 @@ async def test_error_event_ends_the_watch(small: Small, code: int, reason: str, 
         assert len(follower.lists) == 1 + new_lists
 
 
+@pytest.mark.parametrize("between", [b"", b"what?\n"])
+async def test_what_comes_before_the_error_is_taken_though_it_comes_with_it(small: Small, between: bytes) -> None:
+    async with small:
+        await small.define(VMS)
+        async with Following(await small.access(), VMS) as follower:
+            await follower.until(lambda _: small.server.watching)
+            event = {"type": "ADDED", "object": vm("early")}
+            error = {"type": "ERROR", "object": json.loads(status(500, message="m"))}
+            small.server.send(json.dumps(event).encode() + b"\n" + between + json.dumps(error).encode())
+            await follower.until(lambda f: f.states == [Sync.SYNCED, Sync.INTERRUPTED, Sync.SYNCED])
+        assert list(follower.objects) == ["contract/early"]
+        assert follower.status.malformed == len(between.splitlines())
+
+
 async def test_refused_watch_goes_on_from_its_version_and_lists_again_after_five_attempts(small: Small) -> None:
     async with small:
         await small.define(VMS)

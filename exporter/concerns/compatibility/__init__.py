@@ -124,11 +124,12 @@ class Compatibility:
         if change.at >= self._accounting.next:
             self._accounting.settle(change.at, self._open_window(view))
         match change:
+            case ObjectChanged() | ListReplaced():
+                if change.resource in _WATCHED:
+                    for delta in deltas(change):
+                        self._surface.take(delta)
             case ProbeFinished():
                 self._accounting.take(change, self._open_window(view))
-            case ObjectChanged() | ListReplaced() if change.resource in _WATCHED:
-                for delta in deltas(change):
-                    self._surface.take(delta)
             case _:
                 pass
 

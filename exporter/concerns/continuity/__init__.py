@@ -10,7 +10,7 @@ from exporter.concerns.continuity.cases import Case, Outcome, Sign
 from exporter.concerns.continuity.duplicates import Crowd, Duplicates
 from exporter.concerns.continuity.ledger import FAMILIES, Ledger
 from exporter.model import resources
-from exporter.model.changes import Change, Delta, ListReplaced, ObjectChanged, Sync, deltas
+from exporter.model.changes import OF_OBJECTS, Change, Delta, ListReplaced, ObjectChanged, Sync, deltas
 from exporter.model.families import Family, Sample
 from exporter.model.objects import Node, Pod, Vm, Vmi
 from exporter.model.report import ContinuityReport
@@ -76,7 +76,7 @@ class Continuity:
         """Open cases, note what explains them, judge those that are due."""
         at = change.at
         self._ledger.running(view.guests.running, at=at)
-        if isinstance(change, ObjectChanged | ListReplaced):
+        if isinstance(change, OF_OBJECTS):
             self._take(change, view)
         if view.finished and view.active:
             self._ledger.migrations(sum(1 for migration in view.finished if migration.phase == "Succeeded"))

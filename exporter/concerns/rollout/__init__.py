@@ -14,7 +14,7 @@ from exporter.concerns.rollout import leftovers, nodes
 from exporter.concerns.rollout.leftovers import Leftovers
 from exporter.concerns.rollout.nodes import Nodes
 from exporter.model import resources
-from exporter.model.changes import Change, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import OF_OBJECTS, Change, ListReplaced, deltas
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.objects import Pod
 from exporter.model.report import ComponentReport
@@ -118,7 +118,7 @@ class Rollout:
 
     def observe(self, change: Change, view: View) -> None:
         """Count; while a session lasts, see where the components stand."""
-        if not isinstance(change, ObjectChanged | ListReplaced):
+        if not isinstance(change, OF_OBJECTS):
             return
         self._nodes.observe(change, view)
         self._leftovers.observe(change)

@@ -6,11 +6,11 @@ a series for a node only while something is wrong there.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from exporter.model import resources
-from exporter.model.changes import Change, ListReplaced, ObjectChanged, deltas
+from exporter.model.changes import OF_OBJECTS, Change, ObjectChanged, deltas
 from exporter.model.families import Family, Kind, Sample
 from exporter.model.objects import Object, Pod, Vmi
 from exporter.tracker import components
@@ -53,7 +53,7 @@ class Nodes:
 
     def observe(self, change: Change, view: View) -> None:
         """Follow guests and virt-handlers."""
-        if not isinstance(change, ObjectChanged | ListReplaced):
+        if not isinstance(change, OF_OBJECTS):
             return
         if change.resource == resources.VMIS:
             counted, node_of = self._guests, _node_of_guest
@@ -61,13 +61,17 @@ class Nodes:
             counted, node_of = self._ready, _node_of_handler
         else:
             return
-        touched: set[str] = set()
+        touched: list[str] = []
         for delta in deltas(change):
-            touched |= _move(counted, node_of(delta.old), node_of(delta.new))
-        if view.sync.known(resources.VMIS) and view.sync.known(resources.PODS):
-            self._review({*self._guests, *self._unready} if isinstance(change, ListReplaced) else touched, change.at)
+            before, after = node_of(delta.old), node_of(delta.new)
+            if before != after:
+                touched += _move(counted, before, after)
+        if not isinstance(change, ObjectChanged):
+            touched = [*self._guests, *self._unready]
+        if touched and view.sync.known(resources.VMIS) and view.sync.known(resources.PODS):
+            self._review(touched, change.at)
 
-    def _review(self, names: set[str], at: float) -> None:
+    def _review(self, names: Iterable[str], at: float) -> None:
         for node in names:
             if self._guests[node] and not self._ready[node]:
                 self._unready.setdefault(node, at)
@@ -103,17 +107,15 @@ class Nodes:
         self._unready = {str(name): float(since) for name, since in state.items()}
 
 
-def _move(counted: Counter[str], before: str, after: str) -> set[str]:
-    """Count one less and one more; the nodes whose count is another now."""
-    if before == after:
-        return set()
+def _move(counted: Counter[str], before: str, after: str) -> list[str]:
+    """Count one less and one more, on different nodes; the nodes whose count is another now."""
     if before:
         counted[before] -= 1
         if not counted[before]:
             del counted[before]
     if after:
         counted[after] += 1
-    return {before, after} - {""}
+    return [node for node in (before, after) if node]
 
 
 def _node_of_guest(obj: Object | None) -> str:

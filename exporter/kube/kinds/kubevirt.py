@@ -2,7 +2,7 @@
 
 import msgspec
 
-from exporter.kube.kinds.metadata import Condition, FullMetadata, Wire, intern, key, seconds
+from exporter.kube.kinds.metadata import Condition, FullMetadata, Time, Wire, intern, key, seconds
 from exporter.model import objects
 
 
@@ -47,6 +47,12 @@ class KubeVirtSpec(Wire):
     workload_update_strategy: WorkloadUpdateStrategy | None = None
 
 
+class TimedCondition(Condition):
+    """One of status.conditions."""
+
+    last_transition_time: Time | None = None
+
+
 class KubeVirtStatus(Wire):
     """What virt-operator says (and virt-controller, of outdated guests)."""
 
@@ -58,7 +64,7 @@ class KubeVirtStatus(Wire):
     observed_version: str | None = msgspec.field(default=None, name="observedKubeVirtVersion")
     observed_id: str | None = msgspec.field(default=None, name="observedDeploymentID")
     outdated: int | None = msgspec.field(default=None, name="outdatedVirtualMachineInstanceWorkloads")
-    conditions: list[Condition] | None = None
+    conditions: list[TimedCondition] | None = None
 
 
 class KubeVirt(Wire):

@@ -113,7 +113,6 @@ class Condition(Wire):
     type: str
     status: str | None = None
     reason: str | None = None
-    last_transition_time: Time | None = None
 
 
 def intern(text: str | None) -> str:

@@ -142,6 +142,24 @@ def test_line_that_is_no_event(line: bytes) -> None:
     assert result.key == ""
 
 
+@pytest.mark.parametrize(
+    "wrong", [b"x", b'{"type": "ADDED"}', b'{"type": "NEW", "object": {}}', b'{"type": "ADDED"', b'"']
+)
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_line_that_is_no_event_costs_only_itself(wrong: bytes, end: bytes) -> None:
+    lines = [json.dumps({"type": "MODIFIED", "object": vmi(name)}).encode() for name in "ab"]
+    block = b"\n".join([lines[0], wrong, b"", lines[1]]) + end
+    first, middle, last = VMI.events(memoryview(block))
+    assert (first, last) == (event("MODIFIED", vmi("a")), event("MODIFIED", vmi("b")))
+    assert isinstance(middle, Malformed)
+
+
+def test_malformed_object_among_others_is_named() -> None:
+    things = [vmi("a"), vmi("bad", phase=7), vmi("b")]
+    block = b"".join(json.dumps({"type": "ADDED", "object": thing}).encode() + b"\n" for thing in things)
+    assert VMI.events(block) == [event("ADDED", thing) for thing in things]
+
+
 def test_values_of_an_object_do_not_reach_messages() -> None:
     result = event("MODIFIED", vmi("bad", phase=["secret"]))
     assert isinstance(result, Malformed)

@@ -11,7 +11,7 @@ from exporter.kube import lines
 
 def split(*chunks: bytes, limit: int = 100) -> list[bytes]:
     splitter = lines.Splitter(limit=limit)
-    return [line for chunk in chunks for line in splitter.feed(chunk)]
+    return [line for chunk in chunks for block in splitter.feed(chunk) for line in lines.each(block)]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,17 @@ def test_chunks_may_be_cut_anywhere(parts: list[bytes], data: st.DataObject) -> 
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     chunks = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert split(*chunks) == [part for part in whole if part]
+
+
+def test_only_a_line_that_was_cut_is_copied() -> None:
+    chunk = b"second half\nb\nc\nrest"
+    splitter = lines.Splitter(limit=100)
+    splitter.feed(b"first and ")
+    first, others = splitter.feed(chunk)
+    assert first == b"first and second half\n"
+    assert isinstance(others, memoryview)
+    assert others.obj is chunk
+    assert bytes(others) == b"b\nc\n"
 
 
 @pytest.mark.parametrize("size", [1, 7, 500])

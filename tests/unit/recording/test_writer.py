@@ -56,9 +56,9 @@ def test_what_reflectors_read_is_what_replay_learns(tmp_path: pathlib.Path) -> N
         recorder.listed(PODS, "7", at=START + 3)
         recorder.became(PODS, Sync.INTERRUPTED, "7", at=START + 4)
         recorder.became(PODS, Sync.SYNCED, "7", at=START + 5)
-        recorder.event(PODS, event("DELETED", launcher), at=START + 6)
-        recorder.event(PODS, event("BOOKMARK", {"metadata": {"resourceVersion": "9"}}), at=START + 7)
-        recorder.event(PODS, b"not JSON", at=START + 8)
+        recorder.events(PODS, event("DELETED", launcher), at=START + 6)
+        bookmark = event("BOOKMARK", {"metadata": {"resourceVersion": "9"}})
+        recorder.events(PODS, b"\n".join([bookmark, b"not JSON", b""]), at=START + 7)
         recorder.probed(ProbeFinished(START + 9.5, "vm-list-v1", "new", START + 9, 0.5, "timeout"))
         recorder.mark("the end", at=START + 10)
     with Recording(path) as recording:
