@@ -26,7 +26,7 @@ def dashboard() -> builder.Dashboard:
         (8, ((12, _success()), (12, _latency()))),
         (7, ((8, upgrade.disruption()), (8, _causes()), (8, _kinds()))),
         (8, ((14, _probes()), (10, _manifests()))),
-        (7, ((8, _storage()), (8, _aggregated()), (8, _lost_versions()))),
+        (7, ((11, _storage()), (6, _aggregated()), (7, _lost_versions()))),
     )
 
 
@@ -199,6 +199,7 @@ def _storage() -> panels.Builder:
         ),
         {"crd": "resource", "version": "stored", "direction": "bars", "release": "to"},
         Query(columns(f"{blocks} == 1", "crd", "version", "direction", "release")),
+        narrow=("stored", "bars", "to"),
     )
 
 

@@ -1,7 +1,7 @@
 """Panels as all our dashboards have them. None can be made without title, description, unit and an empty state."""
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import (
@@ -271,11 +271,17 @@ def _cell(query: Query) -> common.TableCellOptions:
 
 
 def rows(
-    about: About, labels: Mapping[str, str], *queries: Query, sort: str = "", descending: bool = False
+    about: About,
+    labels: Mapping[str, str],
+    *queries: Query,
+    narrow: Container[str] = (),
+    sort: str = "",
+    descending: bool = False,
 ) -> table.Panel:
     """A table: a row for each set of labels, a column for each label and for each query that has a name.
 
-    `labels` gives the titles of the columns; a label with an empty title is not shown. The first query has to find
+    `labels` gives the titles of the columns; a label with an empty title is not shown, and the columns of
+    those in `narrow` are as wide as those of numbers. The first query has to find
     something wherever another one does: where only one finds something, Grafana does not say which one it is.
     """
     panel = _made(table.Panel(), about, queries, instant=True, as_table=True).color_scheme(_by_thresholds())
@@ -301,6 +307,12 @@ def rows(
         )
     )
     panel = panel.min_width(60)
+    for title in filter(None, labels.values()):
+        # Else release 1.2 is taken for a number, and shown as 1 or as 1.20.
+        properties = [dashboard.DynamicConfigValue("unit", "string")]
+        if title in narrow:
+            properties.append(dashboard.DynamicConfigValue("custom.width", _NARROW))
+        panel = panel.override_by_name(title, properties)
     for query in queries:
         if query.name:
             properties = _properties(query)

@@ -68,6 +68,21 @@ def test_pictures_are_small_and_shown() -> None:
         assert f"docs/pictures/{picture.name}" in (REPOSITORY / "README.md").read_text()
 
 
+def test_labels_in_tables_stay_text() -> None:
+    """Grafana takes what looks like a number for one, unless it is told: release 1.2 would be shown as 1 or as 1.20."""
+    numbers = []
+    for panel in (panel for board in BOARDS for panel in reading.panels(board) if panel["type"] == "table"):
+        [names] = [t["options"]["renameByName"] for t in panel["transformations"] if t["id"] == "organize"]
+        texts = {
+            override["matcher"]["options"]
+            for override in panel["fieldConfig"]["overrides"]
+            if {"id": "unit", "value": "string"} in override["properties"]
+        }
+        labels = [title for name, title in names.items() if not name.startswith("Value")]
+        numbers += [(panel["title"], label) for label in labels if label not in texts]
+    assert numbers == []
+
+
 # --- each dashboard ---
 
 
