@@ -211,7 +211,7 @@ def _aggregated() -> panels.Builder:
             "none",
             _NO_DATA,
         ),
-        Query(worst("aggregated_api_available"), "{{group}}/{{version}}"),
+        Query(worst("aggregated_api_available"), "{{version}} of {{group}}"),
         states=[meanings.YES_NO],
     )
 
