@@ -22,22 +22,19 @@ _HEARTBEAT_LASTS = 180.0
 
 
 class _Sign(NamedTuple):
-    """A sign of life: when it was given by our clock, how often it is, and how long it is good."""
+    """A sign of life: the field with its time, when it was given by our clock, how often it is, how long it is good."""
 
     resource: str
     of: Lease | Node
+    field: str
     given: float
     every: float
     lasts: float
 
     def again(self, at: float) -> "_Sign":
         """The next. Clocks may differ, and go on to differ as they did."""
-        later = at - self.given
-        if isinstance(self.of, Lease):
-            assert self.of.renewed is not None  # noqa: S101 - there is no sign without
-            return self._replace(of=msgspec.structs.replace(self.of, renewed=self.of.renewed + later), given=at)
-        assert self.of.heartbeat is not None  # noqa: S101 - there is no sign without
-        return self._replace(of=msgspec.structs.replace(self.of, heartbeat=self.of.heartbeat + later), given=at)
+        time = getattr(self.of, self.field) + (at - self.given)
+        return self._replace(of=msgspec.structs.replace(self.of, **{self.field: time}), given=at)
 
 
 class Quiet:
@@ -75,8 +72,9 @@ class Quiet:
 def _sign(obj: Object, at: float) -> _Sign | None:
     """What an object learnt at that time says; None for nothing."""
     if isinstance(obj, Lease) and obj.holder and obj.renewed is not None:
-        return _Sign(resources.LEASES, obj, given=at, every=obj.duration / _RENEWALS, lasts=obj.duration)
+        return _Sign(resources.LEASES, obj, "renewed", given=at, every=obj.duration / _RENEWALS, lasts=obj.duration)
     # A virt-handler that ends says so by that label; it writes the time with its node's clock, which we must trust.
     if isinstance(obj, Node) and obj.kubevirt_schedulable and obj.heartbeat is not None:
-        return _Sign(resources.NODES, obj, given=obj.heartbeat, every=_HEARTBEAT_EVERY, lasts=_HEARTBEAT_LASTS)
+        given, every, lasts = obj.heartbeat, _HEARTBEAT_EVERY, _HEARTBEAT_LASTS
+        return _Sign(resources.NODES, obj, "heartbeat", given=given, every=every, lasts=lasts)
     return None

@@ -101,7 +101,7 @@ def test_heartbeats_go_on_every_minute() -> None:
 
 
 def test_whoever_gave_no_sign_of_life_gives_none() -> None:
-    """Too old, stopped (it takes the label away), never there, and deleted."""
+    """Too old, stopped (its label says false then), never there, and deleted."""
     quiet = Quiet()
     gone = node("gone", heartbeat=NOW)
     stopped = node("stopped", heartbeat=NOW)
