@@ -19,6 +19,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.distribution import ByServer
 from tests.real_apiserver import RealApiServer
 from tests.stories import Stories
 
@@ -37,8 +38,17 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("project")
 
 
+# Whom the world trusts is nothing to us, and takes 40 ms to read for each client and each program that is started.
+os.environ["SSL_CERT_FILE"] = os.devnull
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew; review the diff")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByServer:
+    """For `--numprocesses`, whatever `--dist` says."""
+    return ByServer(config, log)
 
 
 # --- async tests ---

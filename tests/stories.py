@@ -7,6 +7,7 @@ import fcntl
 import pathlib
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from exporter import sim
@@ -16,6 +17,7 @@ from exporter.recording import reader, replay
 from exporter.recording.quiet import Quiet
 from exporter.settings import Settings
 from exporter.sim import dump
+from exporter.sim.truth import Truth
 
 STEP = 30
 """Seconds between pages."""
@@ -29,19 +31,31 @@ class Stories:
 
     def recording(self, name: str) -> pathlib.Path:
         """The scenario as a recording file."""
-        return self._kept(f"{name}.jsonl.gz", lambda path: dump.record(sim.Simulation(sim.load(name)), path))
+        return self._told(name) / "recording.jsonl.gz"
+
+    def truth(self, name: str) -> Truth:
+        """What really happened in it."""
+        return msgspec.json.decode((self._told(name) / "truth.json").read_bytes(), type=Truth)
 
     def pages(self, name: str) -> str:
         """Its pages as OpenMetrics with timestamps, to the end of the scenario."""
         recording = self.recording(name)
         return self._kept(f"{name}.pages", lambda path: path.write_text(paged(recording))).read_text()
 
+    def _told(self, name: str) -> pathlib.Path:
+        def tell(folder: pathlib.Path) -> None:
+            folder.mkdir()
+            truth = dump.record(sim.Simulation(sim.load(name)), folder / "recording.jsonl.gz")
+            (folder / "truth.json").write_bytes(msgspec.json.encode(truth))
+
+        return self._kept(name, tell)
+
     def _kept(self, name: str, make: Callable[[pathlib.Path], object]) -> pathlib.Path:
         path = self._folder / name
         with (self._folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                unfinished = path.with_suffix(".unfinished")
+                unfinished = path.with_name(f"{name}.unfinished")
                 make(unfinished)
                 unfinished.rename(path)
         return path

@@ -42,7 +42,7 @@ def manifests(
             *(crd["data"] for crd in loaded.crds),
             *(text for path, text in sorted(rendered.items()) if not path.endswith(".txt")),
         ]
-    return [manifest for text in texts for manifest in yaml.safe_load_all(text) if manifest]
+    return [manifest for text in texts for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]
 
 
 def text(chart: pathlib.Path, *, values: Mapping[str, Any], heading: str, only: Iterable[str] = ()) -> str:

@@ -4,8 +4,6 @@ Simulator and product share no code; the scenario's truth is written by the simu
 """
 
 import functools
-import pathlib
-import tempfile
 
 import pytest
 
@@ -15,9 +13,9 @@ from exporter.model.report import Phase, Report, Verdict
 from exporter.recording.reader import Recording
 from exporter.report import encode
 from exporter.settings import Settings
-from exporter.sim import dump
 from exporter.sim.truth import Truth
 from tests.conftest import Golden
+from tests.stories import Stories
 
 REASONS = {"oom": "out_of_memory", "node-lost": "node_lost", "evicted": "evicted", "update-eviction": "workload_update"}
 FAILED = {
@@ -28,29 +26,26 @@ UNFINISHED = {"stuck-handler", "storage-blocked"}
 
 
 @functools.cache
-def folded(name: str) -> tuple[tuple[Report, ...], Truth]:
+def folded(stories: Stories, name: str) -> tuple[tuple[Report, ...], Truth]:
     """The reports of a scenario, and what really happened."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "recording.jsonl.gz"
-        truth = dump.record(sim.Simulation(sim.load(name)), path)
-        fold = Fold(Settings(), exporter_version="test")
-        with Recording(path) as recording:
-            for change in recording.changes():
-                fold.feed(change)
-            return tuple(fold.reports(recording.ended)), truth
+    fold = Fold(Settings(), exporter_version="test")
+    with Recording(stories.recording(name)) as recording:
+        for change in recording.changes():
+            fold.feed(change)
+        return tuple(fold.reports(recording.ended)), stories.truth(name)
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_the_report_of_a_scenario_is_its_golden(name: str, golden: Golden) -> None:
+def test_the_report_of_a_scenario_is_its_golden(stories: Stories, name: str, golden: Golden) -> None:
     """A change there is a change of meaning and wants a look."""
-    reports, _ = folded(name)
+    reports, _ = folded(stories, name)
     golden(f"scenarios/{name}.json", encode.as_json(reports, indent=2).decode() + "\n")
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_sessions_are_those_that_were_begun(name: str) -> None:
+def test_sessions_are_those_that_were_begun(stories: Stories, name: str) -> None:
     """From where to where, and of which kind."""
-    reports, truth = folded(name)
+    reports, truth = folded(stories, name)
     assert [(r.kind.value, r.from_version, r.to_version) for r in reports] == [
         (hop.kind, hop.old, hop.new) for hop in truth.hops
     ]
@@ -59,9 +54,9 @@ def test_sessions_are_those_that_were_begun(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_guests_are_charged_for_what_was_done_to_them(name: str) -> None:
+def test_guests_are_charged_for_what_was_done_to_them(stories: Stories, name: str) -> None:
     """Who was interrupted, why, and for how long; who only did what its owner asked for."""
-    reports, truth = folded(name)
+    reports, truth = folded(stories, name)
     reasons: dict[str, int] = {}
     for report in reports:
         for reason, count in report.continuity.interrupted.by_reason.items():
@@ -82,9 +77,9 @@ def test_guests_are_charged_for_what_was_done_to_them(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_migrations_and_stranded_guests_are_those_there_were(name: str) -> None:
+def test_migrations_and_stranded_guests_are_those_there_were(stories: Stories, name: str) -> None:
     """Counted as they end, although KubeVirt keeps only five of a guest."""
-    reports, truth = folded(name)
+    reports, truth = folded(stories, name)
     assert sum(r.migrations.succeeded for r in reports) == truth.succeeded()
     assert sum(r.migrations.failed for r in reports) == truth.failed()
     if reports[-1].workloads_complete_at is not None and not truth.failed():
@@ -92,9 +87,9 @@ def test_migrations_and_stranded_guests_are_those_there_were(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_leaders_were_away_as_long_as_they_were(name: str) -> None:
+def test_leaders_were_away_as_long_as_they_were(stories: Stories, name: str) -> None:
     """Every hand-over's gap, to the tenth of a second."""
-    reports, truth = folded(name)
+    reports, truth = folded(stories, name)
     assert sum(leader.transitions for r in reports for leader in r.leadership) == len(truth.handovers)
     if truth.handovers:
         longest = max(leader.longest_gap_seconds for r in reports for leader in r.leadership)
@@ -102,9 +97,9 @@ def test_leaders_were_away_as_long_as_they_were(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_seconds_without_the_api_are_charged_to_whom_they_belong(name: str) -> None:
+def test_seconds_without_the_api_are_charged_to_whom_they_belong(stories: Stories, name: str) -> None:
     """KubeVirt's outage is disruption; the whole cluster's is the cluster's."""
-    reports, truth = folded(name)
+    reports, truth = folded(stories, name)
     worst = max((p.disruption_seconds for r in reports for p in r.api.probes), default=0.0)
     cluster = max((p.cluster_seconds for r in reports for p in r.api.probes), default=0.0)
     seconds = {"kubevirt-api": 0.0, "cluster-api": 0.0}
@@ -115,9 +110,9 @@ def test_seconds_without_the_api_are_charged_to_whom_they_belong(name: str) -> N
 
 
 @pytest.mark.parametrize("name", sim.names())
-def test_the_verdict_is_what_a_person_would_say(name: str) -> None:
+def test_the_verdict_is_what_a_person_would_say(stories: Stories, name: str) -> None:
     """Failed where something deciding broke; never passed while the rollout is not complete."""
-    reports, truth = folded(name)
+    reports, truth = folded(stories, name)
     last = reports[-1]
     if name in FAILED:
         assert last.verdict is Verdict.FAILED

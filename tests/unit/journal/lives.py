@@ -59,7 +59,7 @@ async def cluster(folder: pathlib.Path) -> AsyncIterator[Cluster]:
     try:
         kubeconfig = simulation.kubeconfig(folder / "kubeconfig")
         async with Api(await access.load(settings.Cluster(kubeconfig=str(kubeconfig))), deadline=10) as api:
-            definition = yaml.safe_load(DEFINITION.read_text())
+            definition = yaml.load(DEFINITION.read_text(), yaml.CSafeLoader)
             await api.write("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
             yield Cluster(api, simulation)
     finally:

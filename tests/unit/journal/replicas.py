@@ -49,7 +49,7 @@ class Stage:
     async def define(self) -> None:
         """Serve UpgradeReports."""
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        await self.api.write("POST", path, yaml.safe_load(DEFINITION.read_text()))
+        await self.api.write("POST", path, yaml.load(DEFINITION.read_text(), yaml.CSafeLoader))
 
     async def one(self) -> Stored:
         [stored] = await self.reports.read()
