@@ -1,10 +1,14 @@
 """The programs that know rules: promtool and amtool."""
 
+import os
 import pathlib
 import shutil
 import subprocess
 
 import pytest
+
+LAZY = {"GOGC": "400"}
+"""For programs in Go: they use twice the memory, and a quarter less time."""
 
 
 class Program:
@@ -14,7 +18,8 @@ class Program:
         self._path = path
 
     def __call__(self, *arguments: str | pathlib.Path, code: int = 0) -> str:
-        done = subprocess.run([self._path, *arguments], capture_output=True, text=True, check=False)
+        command = [self._path, *arguments]
+        done = subprocess.run(command, env=os.environ | LAZY, capture_output=True, text=True, check=False)
         if done.returncode != code:
             said = f"{done.stdout}\n{done.stderr}"
             pytest.fail(f"{pathlib.Path(self._path).name} exits {done.returncode}:\n{said}", pytrace=False)

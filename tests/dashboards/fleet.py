@@ -4,6 +4,7 @@ The pages carry the labels that a scrape would have added. Two clusters have two
 replicas up, or cannot join them, shows there.
 """
 
+import functools
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
@@ -82,12 +83,17 @@ def _scraped(text: str, cluster: str, replica: int) -> Iterator[str]:
     """The lines with the labels of a target; like `honorLabels: true`, a namespace that is there stays."""
     name_of_cluster = f'cluster="{cluster}",' if cluster else ""
     labels = f'{name_of_cluster}job="upgrade-exporter",pod="exporter-{replica}",instance="10.0.0.{replica}:8080"'
+
+    @functools.cache
+    def labelled(series: str) -> str:
+        name, _, had = series.removesuffix("}").partition("{")
+        namespace = "" if re.search(r'(^|,)namespace="', had) else f',namespace="{NAMESPACE}"'
+        return f"{name}{{{labels}{namespace}{',' if had else ''}{had}}}"
+
     for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        name, had, rest = re.match(r"([^{ ]+)(?:\{(.*)\})? (.*)", line).groups()  # type: ignore[union-attr]
-        namespace = "" if had and re.search(r'(^|,)namespace="', had) else f',namespace="{NAMESPACE}"'
-        yield f"{name}{{{labels}{namespace}{',' if had else ''}{had or ''}}} {rest}\n"
+        if not line.startswith("#"):
+            series, value, moment = line.rsplit(" ", 2)
+            yield f"{labelled(series)} {value} {moment}\n"
 
 
 def _together(spans: Mapping[str, tuple[float, float]]) -> Iterator[tuple[float, float]]:
