@@ -8,7 +8,7 @@ An empty string means "the object does not say"; None means the same for numbers
 import msgspec
 
 
-class Object(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Object(msgspec.Struct, frozen=True, gc=False):
     """What all objects have. `key` is `namespace/name`, or `name` for cluster-scoped ones."""
 
     key: str
@@ -145,7 +145,7 @@ class Vm(Object, frozen=True, gc=False, kw_only=True):
     """API versions, such as `kubevirt.io/v1alpha3`, in which its field managers wrote it."""
 
 
-class Vmi(Object, frozen=True, gc=False, kw_only=True):
+class Vmi(Object, frozen=True, gc=False):
     """A VirtualMachineInstance: a guest that runs, or did."""
 
     owned: bool = False

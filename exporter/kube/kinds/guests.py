@@ -163,26 +163,26 @@ def vmi(wire: Vmi) -> objects.Vmi:
     for owner in metadata.owner_references or ():
         if owner.controller and owner.kind == "VirtualMachine":
             owned = True
-    return objects.Vmi(
-        key=key(metadata),
-        uid=metadata.uid or "",
-        created=seconds(metadata.creation_timestamp),
-        deleted=None if metadata.deletion_timestamp is None else seconds(metadata.deletion_timestamp),
-        owned=owned,
-        phase=once(status.phase or ""),
-        reason=once(status.reason or ""),
-        node=once(status.node_name or ""),
-        launcher_image=once(status.launcher_container_image_version or ""),
-        ready=ready,
-        paused=paused,
-        migratable=migratable,
-        not_migratable=not_migratable,
-        agent=agent,
-        migration_uid=migration.migration_uid or "",
-        migration_completed=migration.completed or False,
-        migration_failed=migration.failed or False,
-        evacuating=once(status.evacuation_node_name or ""),
-        machine="" if status.machine is None else once(status.machine.type or ""),
+    return objects.Vmi(  # names of arguments would make it half as dear again
+        key(metadata),
+        metadata.uid or "",
+        seconds(metadata.creation_timestamp),
+        None if metadata.deletion_timestamp is None else seconds(metadata.deletion_timestamp),
+        owned,
+        once(status.phase or ""),
+        once(status.reason or ""),
+        once(status.node_name or ""),
+        once(status.launcher_container_image_version or ""),
+        ready,
+        paused,
+        migratable,
+        not_migratable,
+        agent,
+        migration.migration_uid or "",
+        migration.completed or False,
+        migration.failed or False,
+        once(status.evacuation_node_name or ""),
+        "" if status.machine is None else once(status.machine.type or ""),
     )
 
 

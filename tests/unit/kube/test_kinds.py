@@ -316,6 +316,50 @@ def test_guest_before_during_and_after_a_migration(sample: Callable[[str], Any])
     assert before.launcher_image != after.launcher_image
 
 
+def test_each_part_of_a_guest_is_where_it_belongs() -> None:
+    """They are handed over by position."""
+    times = {"creationTimestamp": "2026-01-01T00:00:01Z", "deletionTimestamp": "2026-01-01T00:00:02Z"}
+    conditions = [
+        {"type": "Paused", "status": "True", "reason": "ByUser"},
+        {"type": "LiveMigratable", "status": "False", "reason": "DisksNotLiveMigratable"},
+        {"type": "AgentConnected", "status": "True"},
+    ]
+    status = {
+        "phase": "Failed",
+        "reason": "NodeUnresponsive",
+        "nodeName": "n1",
+        "launcherContainerImageVersion": "launcher:v1",
+        "conditions": conditions,
+        "migrationState": {"migrationUid": "m", "completed": True},
+        "evacuationNodeName": "n2",
+        "machine": {"type": "q35"},
+    }
+    owner = {"kind": "VirtualMachine", "name": "a", "controller": True}
+    metadata = {"name": "a", "namespace": "ns", "uid": "u", "ownerReferences": [owner], **times}
+    guest = decode("vmi", {"metadata": metadata, "status": status})
+    assert guest == objects.Vmi(
+        key="ns/a",
+        uid="u",
+        created=1767225601.0,
+        deleted=1767225602.0,
+        owned=True,
+        phase="Failed",
+        reason="NodeUnresponsive",
+        node="n1",
+        launcher_image="launcher:v1",
+        ready=False,
+        paused="ByUser",
+        migratable=False,
+        not_migratable="DisksNotLiveMigratable",
+        agent=True,
+        migration_uid="m",
+        migration_completed=True,
+        migration_failed=False,
+        evacuating="n2",
+        machine="q35",
+    )
+
+
 def test_guest_failed_with_its_node(sample: Callable[[str], Any]) -> None:
     guest = decode("vmi", sample("vmi-failed-node-unresponsive"))
     assert (guest.phase, guest.reason, guest.ready) == ("Failed", "NodeUnresponsive", False)
