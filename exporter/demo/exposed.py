@@ -5,15 +5,19 @@ import contextlib
 import json
 import pathlib
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 import aiohttp
 
+import exporter
 from exporter import errors
 from exporter.demo import programs
+from exporter.exposition import reading
 from exporter.model.report import Report
 from exporter.report import decode
+from exporter.web.status import Status
 
 _START_SECONDS: Final = 30.0
 _REQUEST_SECONDS: Final = 10.0
@@ -26,20 +30,38 @@ class Exporter:
         self.program = program
         self.address = f"127.0.0.1:{port}"
         self._http = http
+        self._started_at = time.time()
 
     async def reports(self) -> list[Report]:
         """All sessions so far, oldest first.
 
         Raises ExporterError: it does not answer, or has ended.
         """
+        return decode.reports(await self._read("/api/v1/upgrades"))
+
+    async def _read(self, path: str) -> bytes:
         self.program.check()
         try:
-            async with self._http.get("/api/v1/upgrades") as answer:
+            async with self._http.get(path) as answer:
                 answer.raise_for_status()
-                return decode.reports(await answer.read())
+                return await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             self.program.check()
             raise errors.ExporterError(f"the exporter does not answer: {error!r}") from error
+
+    async def status(self) -> Status:
+        """How it is doing, as far as its metrics tell.
+
+        Raises ExporterError: it does not answer, or has ended.
+        """
+        return Status(
+            version=exporter.__version__,
+            now=time.time(),
+            started_at=self._started_at,
+            ready=True,
+            stopping=False,
+            resources=tuple(reading.watched(await self._read("/metrics"))),
+        )
 
     async def ready(self) -> bool:
         """It has listed everything."""

@@ -15,6 +15,7 @@ from exporter import sim
 from exporter.demo import exposed, monitoring
 from exporter.model.report import Report
 from exporter.settings import Objectives, Thresholds
+from exporter.web.status import Status
 
 PACE: Final = 3.0
 """How much shorter everything is at speed 1: the upgrade of a small cluster takes three minutes instead of eight."""
@@ -48,8 +49,8 @@ class Screen(Protocol):
     def opened(self, addresses: Mapping[str, str]) -> None:
         """Everything runs; what is to be found where, by name."""
 
-    def show(self, reports: Sequence[Report], now: float) -> None:
-        """What the exporter says now; called twice a second."""
+    def show(self, reports: Sequence[Report], status: Status) -> None:
+        """What the exporter says now, and how well it sees; called twice a second."""
 
     def over(self) -> None:
         """The scenario has ended, and we stay for looking."""
@@ -87,7 +88,7 @@ async def _play(plan: Plan, screen: Screen, folder: pathlib.Path, seen: list[Rep
             if clock.done():
                 clock.result()  # a bug of the simulator
             seen[:] = await exporter.reports()
-            screen.show(seen, time.time())
+            screen.show(seen, await exporter.status())
             if simulation.over and ends is None:
                 ends = time.monotonic() + _SETTLING / pace + 3 * _LEAST_JUDGEMENT
                 if not plan.once:

@@ -15,7 +15,8 @@ from rich.text import Text
 from exporter import sim
 from exporter.model.report import Report, Severity, Verdict
 from exporter.report import news
-from exporter.web import headline, standing
+from exporter.web import headline, standing, vision
+from exporter.web.status import Status
 from exporter.web.wording import MARKS, Tone, duration, percent
 
 _STYLES: Final = {
@@ -112,7 +113,7 @@ class Plain:
         for name, address in addresses.items():
             self._say(f"{name}: {address}")
 
-    def show(self, reports: Sequence[Report], now: float) -> None:
+    def show(self, reports: Sequence[Report], status: Status) -> None:
         for line in self._story.lines(reports):
             self._say(f"{_since_the_start(line, reports):>11}  {MARKS[line.tone]} {line.words}")
 
@@ -132,7 +133,7 @@ class Lively:
         self._events: deque[Line] = deque(maxlen=_EVENTS_SHOWN)
         self._addresses: Mapping[str, str] = {}
         self._reports: Sequence[Report] = ()
-        self._now = 0.0
+        self._status: Status | None = None
         self._over = False
         self._console = console
         self._live = Live(self.picture(), console=console, refresh_per_second=4, get_renderable=self.picture)
@@ -147,9 +148,9 @@ class Lively:
     def opened(self, addresses: Mapping[str, str]) -> None:
         self._addresses = addresses
 
-    def show(self, reports: Sequence[Report], now: float) -> None:
+    def show(self, reports: Sequence[Report], status: Status) -> None:
         self._events.extend(self._story.lines(reports))
-        self._reports, self._now = reports, now
+        self._reports, self._status = reports, status
 
     def over(self) -> None:
         self._over = True
@@ -177,8 +178,8 @@ class Lively:
             return
         yield _grid((Text(name), _address(where)) for name, where in self._addresses.items())
         yield Rule(style="bright_black")
-        if self._reports:
-            yield from _session(self._reports[-1], self._now)
+        if self._reports and self._status is not None:
+            yield from _session(self._reports[-1], self._status)
         else:
             yield Text("Watching: no session seen yet. The upgrade is about to begin.", style=_STYLES[Tone.PLAIN])
         if events:
@@ -197,35 +198,35 @@ def screen(console: Console, scenario: sim.Scenario) -> Lively | Plain:
     return Lively(console, scenario) if console.is_terminal else Plain(console, scenario)
 
 
-def _session(report: Report, now: float) -> Iterator[RenderableType]:
-    stands = standing.of(report)
-    until = now if report.ended_at is None else report.ended_at
+def _session(report: Report, status: Status) -> Iterator[RenderableType]:
+    stands, blind = standing.seen(report, status), vision.blind_since(status)
+    why = vision.silence(blind, status) if blind is not None and stands.word == standing.BLIND else stands.why
+    until = status.now if report.ended_at is None else report.ended_at
     yield Text.assemble(
         (f"{MARKS[stands.tone]} {stands.word}", f"bold {_STYLES[stands.tone]}"),
         (f"  {headline.kind(report)} {headline.path(report)}", "bold"),
         f"  {report.phase.replace('_', ' ')}, {duration(round(max(0.0, until - report.started_at)))}",
     )
-    yield Text(stands.why)
+    yield Text(why)
     yield _SPACE
-    yield _bars(report, now)
+    yield _bars(report, stands.tone, status.now)
     yield _SPACE
     yield _guests(report)
 
 
-def _bars(report: Report, now: float) -> Table:
-    stands = standing.of(report)
+def _bars(report: Report, tone: Tone, now: float) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_row("Control plane", _bar(report.progress, stands.tone), percent(report.progress), "")
+    table.add_row("Control plane", _bar(report.progress, tone), percent(report.progress), "")
     for component in report.components:
-        tone, word = standing.rollout(component, report, now)
+        mark, word = standing.rollout(component, report, now)
         ready, desired = component.ready, component.desired
         ratio = ready / desired if ready is not None and desired else 0.0
         count = f"{'?' if ready is None else ready}/{'?' if desired is None else desired}"
-        table.add_row(f"  {component.name}", _bar(ratio, tone), count, _said(tone, word))
+        table.add_row(f"  {component.name}", _bar(ratio, mark), count, _said(mark, word))
     updated = standing.updated_guests(report)
     if updated is not None:
-        tone, done, guests = updated
-        table.add_row("Guests updated", _bar(done / guests if guests else 1.0, tone), f"{done}/{guests}", "")
+        mark, done, guests = updated
+        table.add_row("Guests updated", _bar(done / guests if guests else 1.0, mark), f"{done}/{guests}", "")
     return table
 
 

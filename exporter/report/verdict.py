@@ -148,7 +148,8 @@ def _warnings(report: Report, evidence: Evidence) -> Iterator[Finding]:
             f"guests that lost their instance while nobody was looking: {report.continuity.unattributed}",
         )
     if report.continuity.unobserved_seconds:
-        yield _finding(Check.UNOBSERVED, f"{report.continuity.unobserved_seconds:g} s were not observed")
+        seconds = max(0.1, round(report.continuity.unobserved_seconds, 1))
+        yield _finding(Check.UNOBSERVED, f"{seconds:g} s were not observed")
     for resource in evidence.blind:
         yield _finding(Check.NOT_PERMITTED, f"we may not read {resource}")
     for lost in report.api.versions_lost:

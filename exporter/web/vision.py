@@ -31,11 +31,14 @@ def silent(status: Status) -> list[str]:
     ]
 
 
+def silence(since: float, status: Status) -> str:
+    """What it means to be blind, in a sentence."""
+    return f"The cluster's API does not answer us: nothing heard for {duration(round(status.now - since))}."
+
+
 def away(since: float, status: Status) -> Html:
-    """What it means to be blind, in a sentence or two."""
-    silence = duration(round(status.now - since))
-    said = f"The cluster's API does not answer us: nothing heard for {silence}. What you see was true at "
-    return together([said, moment(since, status.now), " UTC."])
+    """The same, and of when is what the page shows."""
+    return together([silence(since, status), " What you see was true at ", moment(since, status.now), " UTC."])
 
 
 def warning(status: Status) -> Html | None:

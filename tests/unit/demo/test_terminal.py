@@ -25,12 +25,13 @@ def text(console: Console) -> str:
     return console.file.getvalue()
 
 
-def picture(*reports: r.Report, now: float, over: bool = False) -> str:
-    """What the terminal shows last."""
+def picture(*reports: r.Report, now: float, heard: float | None = None, over: bool = False) -> str:
+    """What the terminal shows last; `heard`: how many seconds ago the API server was, if it is away."""
+    status = scenes.status(now) if heard is None else scenes.cut(now, heard=heard)
     target = console(is_terminal=True)
     with terminal.Lively(target, SCENARIO) as screen:
         screen.opened(ADDRESSES)
-        screen.show(reports, now)
+        screen.show(reports, status)
         if over:
             screen.over()
     return text(target)
@@ -57,13 +58,20 @@ def test_the_picture_of_a_failure() -> None:
         assert part in shown
 
 
+def test_a_picture_of_a_cluster_that_is_not_seen_does_not_say_that_it_is_well() -> None:
+    shown = picture(scenes.AWAY, now=scenes.START + 223, heard=93)
+    assert "? Blind  Upgrade v1.3.0 → v1.4.0" in shown
+    assert "The cluster's API does not answer us: nothing heard for 1 min 33 s." in shown
+    assert "On track" not in shown
+
+
 def test_a_low_terminal_shows_what_happened_last_and_how_to_end_it() -> None:
     target = console(is_terminal=True, width=80, height=24)
     with terminal.Lively(target, SCENARIO) as screen:
         screen.opened(dict.fromkeys(("Status page", "Prometheus", "Alertmanager"), "http://127.0.0.1:1/"))
-        screen.show([scenes.UNDER_WAY], scenes.START + 130)
-        screen.show([scenes.FAILED], scenes.START + 560)
-        screen.show([scenes.PASSED], scenes.START + 1400)
+        screen.show([scenes.UNDER_WAY], scenes.status(scenes.START + 130))
+        screen.show([scenes.FAILED], scenes.status(scenes.START + 560))
+        screen.show([scenes.PASSED], scenes.status(scenes.START + 1400))
         seen = target.render_lines(screen.picture())
     last = ["".join(segment.text for segment in line).strip() for line in seen]
     assert len(last) < 24, "the terminal would cut off the end"
@@ -88,12 +96,12 @@ def test_without_a_terminal_each_thing_is_one_line_once() -> None:
     with terminal.screen(target, SCENARIO) as screen:
         assert isinstance(screen, terminal.Plain)
         screen.opened(ADDRESSES)
-        screen.show([], scenes.START)
+        screen.show([], scenes.status(scenes.START))
         begun = msgspec.structs.replace(scenes.UNDER_WAY, components=(), observed_until=scenes.START + 1)
-        screen.show([begun], scenes.START + 1)
+        screen.show([begun], scenes.status(scenes.START + 1))
         for now in (130, 131):
-            screen.show([scenes.UNDER_WAY], scenes.START + now)
-        screen.show([scenes.PASSED], scenes.START + 1400)
+            screen.show([scenes.UNDER_WAY], scenes.status(scenes.START + now))
+        screen.show([scenes.PASSED], scenes.status(scenes.START + 1400))
         screen.over()
     lines = [line.strip() for line in text(target).splitlines()]
     assert lines == [

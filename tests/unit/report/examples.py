@@ -1,6 +1,7 @@
 """A report with something in each of its parts, for tests of whoever shows reports."""
 
 from exporter.model import report as r
+from exporter.report.evidence import Evidence
 
 START = 1_700_000_000.0
 
@@ -97,3 +98,9 @@ REPORT = r.Report(
         r.SloReport(slo="api", objective="at most 10 s", consumed_ratio=None, state=r.SloState.UNKNOWN),
     ),
 )
+
+EVIDENCE = Evidence(
+    path_supported=True, handler_waves=4, handler_grace=30.0, longest_pause=0.0, out_of_order=(), relapsed=False,
+    obstacles={}, failed_updates=0, finished_updates=19, stranded={}, workloads_began=None, blind=(),
+    operator_version="v1.4.0", broken=(),
+)  # fmt: skip

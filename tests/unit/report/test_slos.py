@@ -5,15 +5,9 @@ import pytest
 
 from exporter.model.report import ProbeReport, Report, SloReport, SloState
 from exporter.report import slos
-from exporter.report.evidence import Evidence
 from exporter.settings import Objectives
-from tests.unit.report.examples import REPORT
+from tests.unit.report.examples import EVIDENCE, REPORT
 
-EVIDENCE = Evidence(
-    path_supported=True, handler_waves=4, handler_grace=30.0, longest_pause=0.0, out_of_order=(), relapsed=False,
-    obstacles={}, failed_updates=0, finished_updates=19, stranded={}, workloads_began=None, blind=(),
-    operator_version="v1.4.0", broken=(),
-)  # fmt: skip
 LENGTH = 1_000.0
 """Seconds from the beginning to the observed completion."""
 
