@@ -23,6 +23,7 @@ from exporter.journal.keeper import Keeper
 from exporter.journal.resuming import Resumed, Trial
 from exporter.journal.source import JournalSource, Outcome, Standing
 from exporter.journal.store import Reports
+from exporter.journal.waiting import Waiting
 from exporter.kube.api import Api
 from exporter.kube.backoff import Backoff
 from exporter.kube.clock import Clock
@@ -81,7 +82,7 @@ class Journal:
         self._refusals = Backoff(base=BEAT, cap=REFUSED, rng=around.rng)
         self._keeper: Keeper | None = None
         self._election: Election | None = None
-        self._waiting: list[Change] = []
+        self._waiting = Waiting()
         self._troubles: dict[str, Standing] = {}
         """What is wrong with the Lease, and with the reports."""
         self._closed: set[str] = set()
@@ -93,7 +94,7 @@ class Journal:
         if self.resumed is not None:
             self._fold.feed(change)
             return
-        self._waiting.append(change)
+        self._waiting.add(change)
         if not self._around.namespace.known and _nowhere(change):
             self._begin(_ANEW, why="there is no KubeVirt")
 
@@ -164,8 +165,7 @@ class Journal:
             _LOG.info("journal_began", extra={"why": why})
         self.source.resumed = bool(resumed.name)
         self.resumed = resumed.reports
-        waiting, self._waiting = self._waiting, []
-        for change in waiting:
+        for change in self._waiting.release():
             self._fold.feed(change)
         return resumed
 
