@@ -46,7 +46,10 @@ class Proxy(Forwarder):
                 up = group.create_task(self._pump(reader, server_writer))
                 await self._pump(server_reader, writer, limited=True)
                 writer.close()
-                await writer.wait_closed()
+                with contextlib.suppress(
+                    OSError
+                ):  # out here it would be in a group, which Python 3.11 does not suppress
+                    await writer.wait_closed()
                 up.cancel()
         finally:
             self._writers -= ends
