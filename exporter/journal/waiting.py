@@ -5,7 +5,7 @@ from typing import Final
 from exporter.model.changes import Change, ProbeFinished
 
 MOST: Final = 7200
-"""Probe results that wait. What is dropped was not measured, which nobody takes for good."""
+"""Probe results that wait; half of them are dropped at once. Those were not measured, which nobody takes for good."""
 
 
 class Waiting:

@@ -46,9 +46,8 @@ class Proxy(Forwarder):
                 up = group.create_task(self._pump(reader, server_writer))
                 await self._pump(server_reader, writer, limited=True)
                 writer.close()
-                with contextlib.suppress(
-                    OSError
-                ):  # out here it would be in a group, which Python 3.11 does not suppress
+                # Outside it would be in a group, and Python 3.11 does not suppress what is in groups.
+                with contextlib.suppress(OSError):
                     await writer.wait_closed()
                 up.cancel()
         finally:

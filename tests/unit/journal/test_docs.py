@@ -3,7 +3,7 @@
 import re
 
 from exporter import settings
-from exporter.journal import election, objects, source
+from exporter.journal import election, objects, source, waiting
 from exporter.model.families import PREFIX
 from tests.conftest import REPOSITORY
 
@@ -24,5 +24,6 @@ def test_names_are_those_of_the_program() -> None:
     assert f"`{election.NAME}`" in PAGE
     assert f"every {settings.Journal().interval:g} s (`--journal-interval`)" in PAGE
     assert f"The newest {settings.Settings().reports} are kept (`--reports`)" in PAGE
+    assert f"at least the latest {waiting.MOST // 2:,} results" in PAGE
     lease = settings.Journal().lease_duration
     assert f"within {lease * (1 + 1 / election.TRIES):g} s" in PAGE
