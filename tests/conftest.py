@@ -46,9 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew; review the diff")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByServer:
-    """For `--numprocesses`, whatever `--dist` says."""
-    return ByServer(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByServer | None:
+    """For `--dist=loadfile`."""
+    return ByServer(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 # --- async tests ---
