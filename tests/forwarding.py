@@ -2,7 +2,6 @@
 
 import abc
 import asyncio
-import contextlib
 from types import TracebackType
 from typing import Final, Self
 
@@ -42,8 +41,10 @@ class Forwarder(abc.ABC):
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        try:
             await self._serve(reader, writer)
+        except* (OSError, asyncio.CancelledError):
+            pass  # alone or in groups: Python 3.11's `suppress` lets groups through
         writer.transport.abort()
 
     @abc.abstractmethod

@@ -46,9 +46,7 @@ class Proxy(Forwarder):
                 up = group.create_task(self._pump(reader, server_writer))
                 await self._pump(server_reader, writer, limited=True)
                 writer.close()
-                # Outside it would be in a group, and Python 3.11 does not suppress what is in groups.
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+                await writer.wait_closed()
                 up.cancel()
         finally:
             self._writers -= ends
