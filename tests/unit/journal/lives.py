@@ -51,6 +51,12 @@ class Cluster:
             await self.reports.delete(stored)
 
 
+async def define(api: Api) -> None:
+    """Serve UpgradeReports."""
+    definition = yaml.load(DEFINITION.read_text(), yaml.CSafeLoader)
+    await api.write("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+
+
 @contextlib.asynccontextmanager
 async def cluster(folder: pathlib.Path) -> AsyncIterator[Cluster]:
     simulation = sim.Simulation(sim.load("clean", guests=1))
@@ -59,8 +65,7 @@ async def cluster(folder: pathlib.Path) -> AsyncIterator[Cluster]:
     try:
         kubeconfig = simulation.kubeconfig(folder / "kubeconfig")
         async with Api(await access.load(settings.Cluster(kubeconfig=str(kubeconfig))), deadline=10) as api:
-            definition = yaml.load(DEFINITION.read_text(), yaml.CSafeLoader)
-            await api.write("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+            await define(api)
             yield Cluster(api, simulation)
     finally:
         await simulation.stop()

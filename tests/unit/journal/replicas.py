@@ -11,8 +11,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, Self
 
-import yaml
-
 from exporter import settings, sim
 from exporter.fold import Fold
 from exporter.journal.journal import Journal, Surroundings
@@ -27,7 +25,8 @@ from exporter.kube.watcher import Watcher
 from exporter.model import resources
 from exporter.model.changes import TimePassed
 from exporter.model.report import Report
-from tests.unit.journal.lives import DEFINITION, NAMESPACE, SETTINGS
+from tests.unit.journal import lives
+from tests.unit.journal.lives import NAMESPACE, SETTINGS
 from tests.unit.probes import virtual
 
 STEP: Final = 0.25
@@ -45,11 +44,6 @@ class Stage:
 
     def now(self) -> float:
         return virtual.EPOCH + asyncio.get_running_loop().time()
-
-    async def define(self) -> None:
-        """Serve UpgradeReports."""
-        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        await self.api.write("POST", path, yaml.load(DEFINITION.read_text(), yaml.CSafeLoader))
 
     async def one(self) -> Stored:
         [stored] = await self.reports.read()
@@ -76,7 +70,7 @@ async def stage(folder: pathlib.Path, scenario: str, *, define: bool = True) -> 
         async with Api(await access.load(settings.Cluster(kubeconfig=str(config))), deadline=10) as api:
             made = Stage(simulation, config, api)
             if define:
-                await made.define()
+                await lives.define(made.api)
             yield made
     finally:
         clock.cancel()

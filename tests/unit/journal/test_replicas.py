@@ -12,6 +12,7 @@ from exporter.model.changes import ListReplaced, ProbeFinished
 from exporter.model.report import Phase, Report, Verdict
 from exporter.report import encode
 from exporter.sim.faults import Fault, Harm
+from tests.unit.journal import lives
 from tests.unit.journal.replicas import Replica, Stage, stage
 from tests.unit.probes import virtual
 
@@ -239,7 +240,7 @@ def test_reports_are_written_as_soon_as_they_are_defined(tmp_path: pathlib.Path)
             await asyncio.sleep(60)
             assert one.standing is Standing.ABSENT
             assert one.journal.source.writes[Outcome.ABSENT] < 20, "seldom"
-            await here.define()
+            await lives.define(here.api)
             await here.until(lambda: one.standing is Standing.WRITING, within=90)
             assert (await here.one()).report is not None
 
