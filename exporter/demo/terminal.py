@@ -199,8 +199,8 @@ def screen(console: Console, scenario: sim.Scenario) -> Lively | Plain:
 
 
 def _session(report: Report, status: Status) -> Iterator[RenderableType]:
-    stands, blind = standing.seen(report, status), vision.blind_since(status)
-    why = vision.silence(blind, status) if blind is not None and stands.word == standing.BLIND else stands.why
+    stands, unseen = standing.seen(report, status), standing.unseen_since(report, status)
+    why = stands.why if unseen is None else vision.silence(unseen, status)  # the other words are HTML then
     until = status.now if report.ended_at is None else report.ended_at
     yield Text.assemble(
         (f"{MARKS[stands.tone]} {stands.word}", f"bold {_STYLES[stands.tone]}"),

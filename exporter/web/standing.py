@@ -35,11 +35,14 @@ class Standing(NamedTuple):
 
 
 def seen(report: Report, status: Status) -> Standing:
-    """Where the session stands, as far as we see: while it goes on and we do not, nobody can say that it is well."""
-    stands, since = of(report), vision.blind_since(status)
-    if since is None or report.phase.over or stands.tone is Tone.BAD:
-        return stands
-    return Standing(Tone.UNKNOWN, BLIND, vision.away(since, status))
+    """Where the session stands, as far as we see."""
+    since = unseen_since(report, status)
+    return of(report) if since is None else Standing(Tone.UNKNOWN, BLIND, vision.away(since, status))
+
+
+def unseen_since(report: Report, status: Status) -> float | None:
+    """Since when nobody can say that the session is well: it goes on, and we do not see it. None where we can tell."""
+    return None if report.phase.over or of(report).tone is Tone.BAD else vision.blind_since(status)
 
 
 def of(report: Report) -> Standing:
