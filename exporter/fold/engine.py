@@ -116,7 +116,7 @@ class Fold:
     def feed(self, change: Change) -> None:
         """Take a change in, after the deadlines that are due before it. A time before the last one counts as that."""
         at = max(change.at, self._last)
-        if at > self._last:
+        if at > self._last:  # of changes of one moment, the first has fired what is due before all of them
             self._fire(at)
         self._apply(change if change.at == at else msgspec.structs.replace(change, at=at))
 

@@ -163,7 +163,7 @@ def vmi(wire: Vmi) -> objects.Vmi:
     for owner in metadata.owner_references or ():
         if owner.controller and owner.kind == "VirtualMachine":
             owned = True
-    return objects.Vmi(  # names of arguments would make it half as dear again
+    return objects.Vmi(  # by position: names would double what all of this costs
         key(metadata),
         metadata.uid or "",
         seconds(metadata.creation_timestamp),
